@@ -1,10 +1,11 @@
 import type { Backend } from '../ports/backend.ts';
-import type { CellRow } from '../ports/cell-row.ts';
+import type { CellRow, IdentitiesRow } from '../ports/cell-row.ts';
 import type { HourRow } from '../ports/closed-hours.ts';
 import { readHourFile } from './hour-file.ts';
 import { readParquet } from './parquet.ts';
 import { CELLS_FORM, cellsOf } from './rules/cell-columns.ts';
 import { damaged } from './rules/hour-files.ts';
+import { IDENTITIES_FORM, identitiesOf } from './rules/identity-columns.ts';
 
 /** The cells of an hour as they were stored. Throws `HOUR_DAMAGED`. */
 export async function readStoredCells(
@@ -13,6 +14,16 @@ export async function readStoredCells(
 ): Promise<CellRow[]> {
   const bytes = await readHourFile({ files }, cells_file);
   return readable(cells_file.key, async () => cellsOf(await readParquet(bytes, CELLS_FORM)));
+}
+
+/** The identities of these cells; null for an hour that was closed without. Throws `HOUR_DAMAGED`. */
+export async function readStoredIdentities(
+  { files }: Pick<Backend, 'files'>,
+  { identities_file: file }: Pick<HourRow, 'identities_file'>,
+): Promise<IdentitiesRow[] | null> {
+  if (file === undefined) return null;
+  const bytes = await readHourFile({ files }, file);
+  return readable(file.key, async () => identitiesOf(await readParquet(bytes, IDENTITIES_FORM)));
 }
 
 /** Bytes that were committed and cannot be read are of another version, or were damaged before they were committed. */

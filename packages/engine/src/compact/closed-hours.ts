@@ -4,12 +4,14 @@ import { encodeCell } from '../cells/rules/cell-codec.ts';
 import { type CellMaker, createCellMaker } from '../cells/rules/make-cells.ts';
 import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
 import type { Backend } from '../ports/backend.ts';
-import type { CellRow } from '../ports/cell-row.ts';
+import type { CellRow, IdentitiesRow } from '../ports/cell-row.ts';
 import type {
+  CellSource,
   ClosedArrival,
   ClosedHours,
   ClosedReceipt,
   ColumnZone,
+  HourRange,
   HourRow,
   HourStore,
   MovedReceipt,
@@ -17,8 +19,8 @@ import type {
 } from '../ports/closed-hours.ts';
 import type { EventRow } from '../ports/rows.ts';
 import { readPages } from '../runtime/pages.ts';
-import { readable, readStoredCells } from './cells-file.ts';
-import { dayOf, readDayFile } from './day-file.ts';
+import { readable, readStoredCells, readStoredIdentities } from './cells-file.ts';
+import { dayOf, readDayCells, readDayIdentities } from './day-file.ts';
 import { readHourFile } from './hour-file.ts';
 import { readParquet } from './parquet.ts';
 import { comparedWith } from './rules/closed-receipts.ts';
@@ -59,6 +61,7 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
     },
     readCells: (hour) => readCells(parts, hour),
     readDay: (hours) => readDay(parts, hours),
+    readIdentities: (cells) => readIdentities(parts, cells),
     readReceipts: (hour, filter) => readReceipts(parts, hour, filter),
     readArrivals: (hour) => readArrivals(parts, hour),
     async readWords(file) {
@@ -87,10 +90,22 @@ async function readCells(parts: Parts, hour: HourRow): Promise<readonly CellRow[
 /** Day cells count all receipts as they were when the cells of the hours were made. */
 async function readDay(parts: Parts, hours: readonly HourRow[]): Promise<readonly CellRow[] | null> {
   const [first] = hours;
-  if (first === undefined || hours.some(({ moved_file }) => moved_file !== null)) return null;
-  const range = { fromMs: dayOf(first), toMs: dayOf(first) + MS_PER_DAY };
-  const { items } = await parts.hours.listMoved(range);
-  return items.length > 0 ? null : readDayFile(parts, hours);
+  if (first === undefined) return null;
+  const fromMs = dayOf(first);
+  return (await mayHaveMoved(parts, hours, { fromMs, toMs: fromMs + MS_PER_DAY })) ? null : readDayCells(parts, hours);
+}
+
+async function readIdentities(parts: Parts, { hours, isDay }: CellSource): Promise<readonly IdentitiesRow[] | null> {
+  const [first] = hours;
+  if (first === undefined) return null;
+  const [fromMs, length] = isDay ? [dayOf(first), MS_PER_DAY] : [first.hour_ms, MS_PER_HOUR];
+  if (await mayHaveMoved(parts, hours, { fromMs, toMs: fromMs + length })) return null;
+  return isDay ? readDayIdentities(parts, hours) : readStoredIdentities(parts, first);
+}
+
+async function mayHaveMoved(parts: Parts, hours: readonly HourRow[], range: HourRange): Promise<boolean> {
+  if (hours.some(({ moved_file }) => moved_file !== null)) return true;
+  return (await parts.hours.listMoved(range)).items.length > 0;
 }
 
 async function makerOf(receipts: AsyncIterable<ClosedReceipt> | Iterable<ClosedReceipt>): Promise<CellMaker> {

@@ -1,5 +1,6 @@
 import { KitError, LIMITS } from '@pik/schema';
 
+import { createIdentitiesMaker } from '../cells/rules/identities.ts';
 import { createCellMaker } from '../cells/rules/make-cells.ts';
 import { eventRows } from '../ingest/rules/outcomes.ts';
 import { parsedEnvelope } from '../ingest/sweep.ts';
@@ -15,6 +16,7 @@ import { CELLS_FORM, cellColumns } from './rules/cell-columns.ts';
 import { closedReceipts, slicePlaces, sliceWithout } from './rules/closed-receipts.ts';
 import type { Column } from './rules/column.ts';
 import { type DerivedKind, derivedKey } from './rules/hour-files.ts';
+import { IDENTITIES_FORM, identityColumns } from './rules/identity-columns.ts';
 import type { PackLeaf } from './rules/merkle.ts';
 import { RECEIPTS_FORM, receiptColumns } from './rules/receipt-columns.ts';
 import { wordsBytes } from './rules/words-file.ts';
@@ -34,6 +36,7 @@ export interface HourParts {
 export interface DerivedHour {
   readonly leaves: readonly PackLeaf[];
   readonly cells_file: HourFile;
+  readonly identities_file: HourFile;
   readonly columns: readonly ColumnFile[];
   readonly moved_file: HourFile | null;
   readonly moved: number;
@@ -49,6 +52,7 @@ export interface DerivedHour {
 export async function deriveHour(context: Context, hours: HourStore, hour: HourParts): Promise<DerivedHour> {
   const store = fileWriter(context, hour);
   const cells = createCellMaker();
+  const identities = createIdentitiesMaker();
   const leaves: PackLeaf[] = [];
   const columns: ColumnFile[] = [];
   const moved: ClosedReceipt[] = [];
@@ -70,7 +74,9 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     const lines = hour.moved.get(pack.pack_id) ?? NONE;
     for (const slice of read.slices) {
       const rest = sliceWithout(slice, lines);
-      if (rest !== null) cells.add(rest);
+      if (rest === null) continue;
+      cells.add(rest);
+      identities.add(rest);
     }
     for (const receipt of read.receipts) if (lines.has(receipt.line)) moved.push(receipt);
     for (const receipt of read.receipts) waiting.push(receipt);
@@ -81,6 +87,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     leaves,
     columns,
     cells_file: await store('cells', cellColumns(cells.rows()), CELLS_FORM),
+    identities_file: await store('identities', identityColumns(identities.rows()), IDENTITIES_FORM),
     moved_file: moved.length === 0 ? null : await store('moved', receiptColumns(moved), RECEIPTS_FORM),
     moved: moved.length,
     words: await words.end(),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { KitError } from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
-import type { HourFile } from '../ports/closed-hours.ts';
+import type { HourFile, HourRow } from '../ports/closed-hours.ts';
 import { damaged } from './rules/hour-files.ts';
 
 type Files = Pick<Backend, 'files'>;
@@ -29,6 +29,12 @@ export async function readHourFile({ files }: Files, file: HourFile): Promise<Ui
   if (bytes === null) throw new KitError('HOUR_DAMAGED', `the file ${file.key} is missing`);
   if (bytes.length !== file.bytes || hashText(bytes) !== file.sha256) throw damaged(file.key);
   return bytes;
+}
+
+/** The derived files of a closed hour. */
+export function derivedFiles(row: HourRow): readonly HourFile[] {
+  const { cells_file, identities_file, columns, moved_file, words = [] } = row;
+  return [cells_file, identities_file ?? [], columns, moved_file ?? [], words].flat();
 }
 
 /** Stores a text unless one is stored under its key; returns the bytes that stay: those of the first writer. */

@@ -38,3 +38,11 @@ export interface CellRow extends CellKey {
   /** The order of first arrivals among all receipts of the file; empty if it was not counted. */
   readonly order: Uint8Array;
 }
+
+/** The entities and repeated events of the cell with this key; `cells/rules/identities.ts` reads the bytes. */
+export interface IdentitiesRow extends CellKey {
+  /** Its entities. */
+  readonly entities: Uint8Array;
+  /** Its repeated events, with the number of their repeats in it. */
+  readonly repeated: Uint8Array;
+}

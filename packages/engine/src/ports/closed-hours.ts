@@ -1,5 +1,6 @@
 import type { IdentityRule, ReceiptAddress } from '@pik/schema';
 
+import type { IdentitiesRow } from './cell-row.ts';
 import type { Page } from './queries.ts';
 import type { EventOutcome, SliceRow } from './rows.ts';
 
@@ -54,6 +55,8 @@ export interface HourRow {
   readonly seeds_file: HourFile;
   /** Cells of all receipts but the moved ones. */
   readonly cells_file: HourFile;
+  /** The identities of these cells; absent in rows of earlier versions. */
+  readonly identities_file?: HourFile;
   /** Its receipts, each file sorted by series, entity and time, as they were admitted. */
   readonly columns: readonly ColumnFile[];
   /** The receipts whose events have been moved to another first receipt by then; null if there are none. */
@@ -133,7 +136,7 @@ export interface ReceiptFilter {
  * The closed hours as questions read them. Everything is compared with the first receipts of now, as slices are: an import
  * that became a first receipt since an hour was closed is taken into account.
  */
-export interface ClosedHours<C> {
+export interface ClosedHours<C, I = IdentitiesRow> {
   /**
    * The hours stored in `[fromMs, toMs)` that are closed, in their latest form, oldest first. Packs of other hours, and packs of
    * these hours for which `covers` is false, are in slices.
@@ -143,12 +146,23 @@ export interface ClosedHours<C> {
   readCells(hour: ClosedHour): Promise<readonly C[]>;
   /** The cells of a stored day, by day, in place of those of these hours, which are all of its closed ones; null if there are none. */
   readDay(hours: readonly ClosedHour[]): Promise<readonly C[] | null>;
+  /**
+   * The identities of the cells of an hour, or with `isDay` of the cells of the stored day in place of those of its hours. Null if there
+   * are none: they were not made, or a receipt may have moved.
+   */
+  readIdentities(cells: CellSource): Promise<readonly I[] | null>;
   /** The receipts of an hour that match, file by file; those of a file are in order of series, entity and event time. */
   readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
   /** The times of the first arrivals of an hour. */
   readArrivals(hour: ClosedHour): AsyncIterable<ClosedArrival>;
   /** The filters of words of a file, by pack; an empty one may have any word. */
   readWords(file: WordsFile): Promise<ReadonlyMap<string, Uint8Array>>;
+}
+
+/** Cells that were read together: of a closed hour, or of a stored day in place of its hours. */
+export interface CellSource {
+  readonly hours: readonly ClosedHour[];
+  readonly isDay: boolean;
 }
 
 /** The series and the times of a first arrival. */

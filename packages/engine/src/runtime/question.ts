@@ -1,6 +1,6 @@
 import type { QuestionOptions } from '../api/pipeline.ts';
 import type { Backend } from '../ports/backend.ts';
-import type { CellRow } from '../ports/cell-row.ts';
+import type { CellRow, IdentitiesRow } from '../ports/cell-row.ts';
 import type { ClosedHours } from '../ports/closed-hours.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import { type Budget, createBudget } from './budget.ts';
@@ -100,6 +100,7 @@ function watchedHours(hours: ClosedHours<CellRow>, budget: Budget, watch: Watch)
       (ofDay) => hours.readDay(ofDay),
       (cells) => list(cells ?? []),
     ),
+    readIdentities: watch((cells) => hours.readIdentities(cells), identities),
     readReceipts: (hour, filter) => watched(hours.readReceipts(hour, filter), budget),
     readArrivals: (hour) => watched(hours.readArrivals(hour), budget),
     readWords: watch(
@@ -121,6 +122,10 @@ async function* watched<T>(items: AsyncIterable<T>, budget: Budget): AsyncGenera
 const one = (): Size => ({ items: 1 });
 const list = (rows: readonly unknown[]): Size => ({ items: rows.length });
 const page = ({ items }: { items: readonly unknown[] }): Size => ({ items: items.length });
+const identities = (rows: readonly IdentitiesRow[] | null): Size => {
+  const bytes = (rows ?? []).reduce((sum, { entities, repeated }) => sum + entities.length + repeated.length, 0);
+  return { items: rows?.length ?? 0, bytes };
+};
 const stored = (bytes: Uint8Array | null): Size => ({ items: 1, bytes: bytes?.length ?? 0 });
 
 /** A slice with its receipts counts as one item per receipt. */

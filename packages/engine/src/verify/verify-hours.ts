@@ -1,8 +1,9 @@
 import { counted, formatEpochMs, KitError, MS_PER_HOUR } from '@pik/schema';
 
 import { COMPACT_MARK } from '../compact/compact.ts';
-import { readHourFile, textOf } from '../compact/hour-file.ts';
+import { derivedFiles, readHourFile, textOf } from '../compact/hour-file.ts';
 import {
+  DAY_IDENTITIES_PREFIX,
   DAYS_PREFIX,
   damaged,
   HOURS_PREFIX,
@@ -81,8 +82,7 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
     }
   };
   const keys = hourKeys(row.hour_ms, row.generation);
-  const moved = row.moved_file === null ? [] : [row.moved_file];
-  const derived = [row.cells_file, ...row.columns, ...moved, ...(row.words ?? [])];
+  const derived = derivedFiles(row);
   const isOwn =
     row.packs_file.key === keys.packs &&
     row.outcomes_file.key === keys.outcomes &&
@@ -166,13 +166,14 @@ async function missingHours(context: Context, hours: HourStore, sinceMs: number)
   );
 }
 
-/** Files of the cells of days are named by their SHA-256. */
+/** Files of days are named by their SHA-256. */
 async function dayFaults({ backend: { files }, budget }: Context): Promise<VerifyFault[]> {
   const faults: VerifyFault[] = [];
-  for await (const key of readPages((cursor) => files.list(DAYS_PREFIX, cursor), budget)) {
-    const bytes = await files.get(key);
-    if (bytes !== null && !key.endsWith(`/${sha256Of(bytes)}.parquet`))
-      faults.push(verifyFault('HOUR_DAMAGED', `${damaged(key).message}.`, {}));
-  }
+  for (const prefix of [DAYS_PREFIX, DAY_IDENTITIES_PREFIX])
+    for await (const key of readPages((cursor) => files.list(prefix, cursor), budget)) {
+      const bytes = await files.get(key);
+      if (bytes !== null && !key.endsWith(`/${sha256Of(bytes)}.parquet`))
+        faults.push(verifyFault('HOUR_DAMAGED', `${damaged(key).message}.`, {}));
+    }
   return faults;
 }

@@ -3,6 +3,7 @@ import { Crash, createFaultyBackend, createMemoryBackend, type FaultKind, type M
 import { points } from '@pik/testkit/budget';
 import { describe, expect, it } from 'vitest';
 import { createQuestionContext } from '../../src/api/question-context.ts';
+import { readStoredIdentities } from '../../src/compact/cells-file.ts';
 import { compact } from '../../src/compact/compact.ts';
 import { dayOf } from '../../src/compact/day-file.ts';
 import { parseSeeds } from '../../src/compact/rules/hour-files.ts';
@@ -214,12 +215,13 @@ describe('an hour whose pack is', () => {
 });
 
 describe('a file of a closed hour that is', () => {
-  const kinds = ['cells', 'receipts', 'moved'] as const;
+  const kinds = ['cells', 'identities', 'receipts', 'moved'] as const;
   const keysOf = ({ backend }: ClosedWorld, kind: string) =>
     [...backend.stored.keys()].filter((key) => key.startsWith(`derived/v1/${kind}/`));
   const readAll = async (world: ClosedWorld) => {
     for (const hour of await closedHours(world)) {
       await world.context.backend.closedHours?.readCells(hour);
+      await readStoredIdentities(world.context.backend, hour);
       await receiptsOf(world, hour);
     }
   };
@@ -242,7 +244,7 @@ describe('a file of a closed hour that is', () => {
   );
 });
 
-describe('a file of the cells of a stored day that is', () => {
+describe('a file of a stored day that is', () => {
   async function twoDays(): Promise<ClosedWorld> {
     const world = createWorld();
     for (const [key, wait] of [1, 61, 300, 61].entries()) await play(world, request({ key }, 'live', wait));
@@ -250,17 +252,21 @@ describe('a file of the cells of a stored day that is', () => {
     await closeDue(world);
     return world;
   }
-  const daysOf = async (world: ClosedWorld) => {
-    const days = [...Map.groupBy(await closedHours(world), dayOf).values()];
-    return days.map((hours) => async () => (await world.context.backend.closedHours?.readDay(hours)) ?? null);
+  const daysOf = async ({ context }: ClosedWorld, kind: string) => {
+    const { closedHours: read } = context.backend;
+    return [...Map.groupBy(await closedHours({ context }), dayOf).values()].map((hours) => async () => {
+      return (await (kind === 'days' ? read?.readDay(hours) : read?.readIdentities({ hours, isDay: true }))) ?? null;
+    });
   };
 
-  it.each(['damaged', 'missing', 'swapped'])('%s is never read', async (fault) => {
+  it.each(
+    ['days', 'day-identities'].flatMap((kind) => ['damaged', 'missing', 'swapped'].map((fault) => [fault, kind])),
+  )('%s, of %s, is never read', async (fault, kind) => {
     const world = await twoDays();
-    const [first, second] = await daysOf(world);
+    const [first, second] = await daysOf(world, kind);
     expect([(await first?.())?.length, (await second?.())?.length]).toEqual([1, 1]);
     const { stored } = world.backend;
-    const [key = '', other = ''] = [...stored.keys()].filter((one) => one.startsWith('derived/v1/days/'));
+    const [key = '', other = ''] = [...stored.keys()].filter((one) => one.startsWith(`derived/v1/${kind}/`));
     const bytes = stored.get(key) ?? new Uint8Array();
     const place = Math.floor(bytes.length / 2);
     if (fault === 'missing') stored.delete(key);

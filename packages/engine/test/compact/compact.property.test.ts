@@ -5,8 +5,10 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createQuestionContext } from '../../src/api/question-context.ts';
 import { dayRows } from '../../src/cells/rules/day-rows.ts';
+import { createIdentitiesMaker, dayIdentities } from '../../src/cells/rules/identities.ts';
 import { dayOf } from '../../src/compact/day-file.ts';
 import type { ClosedHour, ClosedReceipt } from '../../src/ports/closed-hours.ts';
+import type { SliceRow } from '../../src/ports/rows.ts';
 import { readPack } from '../../src/storage/pack-store.ts';
 import {
   cellsOfSlices,
@@ -36,9 +38,11 @@ it('closed hours hold what slices hold, wherever hours are closed, and whatever 
         const own = await receiptsOf(world, hour);
         receipts.push(...own);
         expect(own.length).toBe(hour.receipts);
-        const expected = cellsOfSlices((await slicesOf(world)).filter(({ pack_id }) => hour.covers(pack_id)));
+        const expected = cellsOfSlices(await coveredSlices(world, hour));
         const cells = mergedCells((await world.context.backend.closedHours?.readCells(hour)) ?? []);
         expect(cells).toEqual(new Map(expected.map((cell) => [key(cell), cell])));
+        const identities = await world.context.backend.closedHours?.readIdentities({ hours: [hour], isDay: false });
+        if (identities !== null) expect(identities).toEqual(identitiesOfSlices(await coveredSlices(world, hour)));
       }
       const isCovered = (packId: string) => hours.some((hour) => hour.covers(packId));
       const slices = (await slicesOf(world)).filter(({ pack_id }) => isCovered(pack_id));
@@ -48,6 +52,16 @@ it('closed hours hold what slices hold, wherever hours are closed, and whatever 
     runs(200),
   );
 });
+
+async function coveredSlices(world: ReturnType<typeof createWorld>, hour: ClosedHour) {
+  return (await slicesOf(world)).filter(({ pack_id }) => hour.covers(pack_id));
+}
+
+function identitiesOfSlices(slices: readonly SliceRow[]) {
+  const maker = createIdentitiesMaker();
+  for (const slice of slices) maker.add(slice);
+  return maker.rows();
+}
 
 /** Every receipt of a covered pack is in the columns, with its place in its request and what was answered. */
 async function expectAll(
@@ -89,7 +103,7 @@ it('after the last hour is over, a compaction leaves no hour open, and a second 
   );
 });
 
-it('the cells of a stored day are those of its hours, as long as no receipt of the day may have moved', async () => {
+it('the cells and identities of a stored day are those of its hours, as long as no receipt of the day may have moved', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (requests) => {
       const world = createWorld();
@@ -107,6 +121,10 @@ it('the cells of a stored day are those of its hours, as long as no receipt of t
         if (found === null) continue;
         const cells = await Promise.all(ofDay.map((hour) => world.context.backend.closedHours?.readCells(hour) ?? []));
         expect(found).toEqual(dayRows(cells));
+        const read = world.context.backend.closedHours;
+        const ofHours = ofDay.map((hour) => read?.readIdentities({ hours: [hour], isDay: false }));
+        const rows = (await Promise.all(ofHours)).map((row) => row ?? []);
+        expect(await read?.readIdentities({ hours: ofDay, isDay: true })).toEqual(dayIdentities(rows));
         const again = ofDay.map((hour, i) => (i === 0 ? { ...hour, revision: hour.revision + 1 } : hour));
         expect(await world.context.backend.closedHours?.readDay(again)).toBeNull();
       }

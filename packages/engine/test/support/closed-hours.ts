@@ -1,9 +1,10 @@
 import { KitError, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import { dayRows } from '../../src/cells/rules/day-rows.ts';
+import { createIdentitiesMaker, dayIdentities } from '../../src/cells/rules/identities.ts';
 import { createCellMaker } from '../../src/cells/rules/make-cells.ts';
 import type { Backend } from '../../src/ports/backend.ts';
-import type { CellRow } from '../../src/ports/cell-row.ts';
+import type { CellRow, IdentitiesRow } from '../../src/ports/cell-row.ts';
 import type { ClosedEvent, ClosedHour, ClosedHours, ReceiptFilter } from '../../src/ports/closed-hours.ts';
 import type { SliceRow } from '../../src/ports/rows.ts';
 import { readPages } from '../../src/runtime/pages.ts';
@@ -21,6 +22,8 @@ export interface Closing {
   readonly damaged: ReadonlySet<number>;
   /** Whether there are cells of days. */
   readonly withDays: boolean;
+  /** Whether the identities of cells can be read. */
+  readonly withIdentities: boolean;
 }
 
 /** Closed hours in memory: their cells and receipts are made of the slices of a backend whenever they are read. */
@@ -66,6 +69,16 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
       for (const { hour_ms } of hours) cells.push(await cellsOf(hour_ms));
       return dayRows(cells);
     },
+    async readIdentities({ hours, isDay }) {
+      if (!closing().withIdentities) return null;
+      const rows: IdentitiesRow[][] = [];
+      for (const { hour_ms } of hours) {
+        const maker = createIdentitiesMaker();
+        for (const slice of await slicesOf(hour_ms)) maker.add(slice);
+        rows.push(maker.rows());
+      }
+      return isDay ? dayIdentities(rows) : rows.flat();
+    },
     async *readReceipts({ hour_ms }, filter = {}) {
       for (const slice of await slicesOf(hour_ms)) yield* receiptsOf(backend, slice, filter);
     },
@@ -106,6 +119,7 @@ function hourRow(hour_ms: number, cells: readonly CellRow[]): Omit<ClosedHour, '
     outcomes_file: NO_FILE,
     seeds_file: NO_FILE,
     cells_file: NO_FILE,
+    identities_file: NO_FILE,
     columns: [],
     moved_file: null,
     moved: 0,

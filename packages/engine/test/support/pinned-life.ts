@@ -143,6 +143,7 @@ export async function liveOnce(): Promise<PinnedLife> {
     late: new Set<string>(),
     damaged: new Set<number>(),
     withDays: true,
+    withIdentities: true,
   };
   const closedHours = await readOnce(createClosedHours(backend, () => closing));
   const closed = createPipeline({ backend: { ...backend, closedHours } });

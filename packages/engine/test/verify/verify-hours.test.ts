@@ -47,7 +47,7 @@ it('verify finds nothing in closed hours where nothing was changed', async () =>
 });
 
 describe('verify names a file of a closed hour', () => {
-  const kinds = ['.outcomes', '.packs', '.seeds', '/cells/', '/receipts/', '/moved/', '/words/'];
+  const kinds = ['.outcomes', '.packs', '.seeds', '/cells/', '/identities/', '/receipts/', '/moved/', '/words/'];
   it.each(kinds.flatMap((kind) => ['damaged', 'missing', 'swapped'].map((fault) => [kind, fault] as const)))(
     '%s that is %s',
     async (kind, fault) => {
@@ -66,15 +66,15 @@ describe('verify names a file of a closed hour', () => {
   );
 });
 
-it('verify names a damaged file of the cells of a day', async () => {
+it.each(['days', 'day-identities'])('verify names a damaged file of a day, of %s', async (kind) => {
   const world = createWorld();
   for (const key of [1, 2]) await play(world, { mode: 'live', waitMinutes: 61, records: [{ ...record, key }] });
   world.clock.ms += 48 * MS_PER_HOUR;
   await closeDue(world);
   const { stored } = world.backend;
-  const [key = ''] = [...stored.keys()].filter((one) => one.includes('/days/'));
+  const [key = ''] = [...stored.keys()].filter((one) => one.includes(`/${kind}/`));
   stored.set(key, (stored.get(key) ?? new Uint8Array()).slice(1));
-  expect(await faultsOf(world)).toEqual([expect.stringMatching(/^HOUR_DAMAGED .*\/days\//)]);
+  expect(await faultsOf(world)).toEqual([expect.stringMatching(new RegExp(`^HOUR_DAMAGED .*/${kind}/`))]);
 });
 
 describe('verify names the commit of a closed hour', () => {

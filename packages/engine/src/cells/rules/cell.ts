@@ -243,8 +243,13 @@ export function keyAt(
   return { source, event_type, imported, event_window, received_window: Math.floor(received_ms / CELL_MS[grain]) };
 }
 
+/** A text that only equal keys have. */
+export function keyText({ source, event_type, imported, event_window, received_window }: CellKey): string {
+  return `${source}\u0000${event_type}\u0000${imported}\u0000${event_window}\u0000${received_window}`;
+}
+
 /** The order of cells in a file, which their keys alone determine. */
-export function compareCells({ key: a }: { key: CellKey }, { key: b }: { key: CellKey }): number {
+export function compareCells({ key: a }: { readonly key: CellKey }, { key: b }: { readonly key: CellKey }): number {
   if (a.event_window !== b.event_window) return a.event_window - b.event_window;
   if (a.source !== b.source) return a.source < b.source ? -1 : 1;
   if (a.event_type !== b.event_type) return a.event_type < b.event_type ? -1 : 1;

@@ -1,5 +1,5 @@
 import type { CellRow } from '../../ports/cell-row.ts';
-import type { Column, ReadColumns } from './column.ts';
+import { type Column, columnsAt, type ReadColumns } from './column.ts';
 
 /** The version of the columns of cells. A file of another version is not read. */
 export const CELLS_FORM = 'pik-cells/2';
@@ -47,19 +47,8 @@ export function cellColumns(cells: readonly CellRow[]): Column[] {
 
 /** The cells that these columns hold, in their order. Throws a RangeError for columns of another form. */
 export function cellsOf(columns: ReadColumns): CellRow[] {
-  const at = (name: keyof CellRow) => {
-    const column = columns.get(name);
-    if (column === undefined) throw new RangeError(`a file of cells has no column ${name}`);
-    return column;
-  };
-  const text = (name: keyof CellRow, row: number) => String(at(name)[row]);
-  const number = (name: keyof CellRow, row: number) => Number(at(name)[row]);
+  const { at, text, number, bytes } = columnsAt<keyof CellRow>(columns);
   const orNull = (name: keyof CellRow, row: number) => (at(name)[row] == null ? null : number(name, row));
-  const bytes = (name: keyof CellRow, row: number) => {
-    const value = at(name)[row];
-    if (!(value instanceof Uint8Array)) throw new RangeError(`a file of cells has no bytes in ${name}`);
-    return value;
-  };
   return Array.from({ length: at('source').length }, (_, row) => ({
     source: text('source', row),
     event_type: text('event_type', row),

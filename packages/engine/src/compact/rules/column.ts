@@ -14,3 +14,22 @@ export interface Column {
 
 /** Columns as they were read, by name. */
 export type ReadColumns = ReadonlyMap<string, ArrayLike<unknown>>;
+
+/** Reads values of columns that have no nulls. Each throws a RangeError for columns of another form. */
+export function columnsAt<Name extends string>(columns: ReadColumns) {
+  const at = (name: Name) => {
+    const column = columns.get(name);
+    if (column === undefined) throw new RangeError(`a file of cells has no column ${name}`);
+    return column;
+  };
+  return {
+    at,
+    text: (name: Name, row: number) => String(at(name)[row]),
+    number: (name: Name, row: number) => Number(at(name)[row]),
+    bytes(name: Name, row: number): Uint8Array {
+      const value = at(name)[row];
+      if (!(value instanceof Uint8Array)) throw new RangeError(`a file of cells has no bytes in ${name}`);
+      return value;
+    },
+  };
+}

@@ -8,6 +8,8 @@ export const HOURS_PREFIX = 'hours/v1/';
 export const DERIVED_PREFIX = 'derived/v1/';
 /** The prefix of the cells of stored days. */
 export const DAYS_PREFIX = `${DERIVED_PREFIX}days/`;
+/** The prefix of the identities of stored days. */
+export const DAY_IDENTITIES_PREFIX = `${DERIVED_PREFIX}day-identities/`;
 
 /** The folder of the files of an hour that cannot be derived again. */
 export function hourFolder(hourMs: number): string {
@@ -35,7 +37,9 @@ export function hourKeys(hourMs: number, generation: number): HourKeys {
 }
 
 /** The kinds of derived files. */
-export type DerivedKind = 'cells' | 'receipts' | 'moved' | 'words';
+export type DerivedKind = (typeof KINDS)[number];
+
+const KINDS = ['cells', 'identities', 'receipts', 'moved', 'words'] as const;
 
 /** The key of a derived file: a Hive-style folder by stored hour, and a name that says what it was made from. */
 export function derivedKey(
@@ -48,8 +52,7 @@ export function derivedKey(
 
 /** Whether a key is that of a derived file of an hour. */
 export function isDerivedOf(key: string, hourMs: number): boolean {
-  const kinds: readonly DerivedKind[] = ['cells', 'receipts', 'moved', 'words'];
-  return kinds.some((kind) => key.startsWith(`${DERIVED_PREFIX}${kind}/${derivedFolder(hourMs)}`));
+  return KINDS.some((kind) => key.startsWith(`${DERIVED_PREFIX}${kind}/${derivedFolder(hourMs)}`));
 }
 
 function derivedFolder(hourMs: number): string {
@@ -57,9 +60,9 @@ function derivedFolder(hourMs: number): string {
   return `stored_date=${text.slice(0, 10)}/stored_hour=${text.slice(11, 13)}/`;
 }
 
-/** The folder of the cells of a stored day; its last part is named by the caller. */
-export function dayFolder(dayMs: number, name: string): string {
-  return `${DAYS_PREFIX}stored_date=${formatEpochMs(dayMs).slice(0, 10)}/${name}/`;
+/** A folder of a stored day; its last part is named by the caller. */
+export function dayFolder(prefix: string, dayMs: number, name: string): string {
+  return `${prefix}stored_date=${formatEpochMs(dayMs).slice(0, 10)}/${name}/`;
 }
 
 /** The answered outcomes of a pack: one letter per line. */

@@ -1,12 +1,12 @@
 import { MS_PER_HOUR } from '@pik/schema';
 
+import { keyText } from '../../cells/rules/cell.ts';
 import { orderOf } from '../../cells/rules/cell-codec.ts';
 import { timesOf } from '../../cells/rules/day-rows.ts';
 import { dayKey } from '../../cells/rules/make-cells.ts';
 import type { CellKey, CellRow } from '../../ports/cell-row.ts';
-import type { ClosedArrival, ClosedHour } from '../../ports/closed-hours.ts';
+import type { CellSource, ClosedArrival, ClosedHour } from '../../ports/closed-hours.ts';
 import type { Context } from '../../runtime/context.ts';
-import type { CellSource } from '../closed-cells.ts';
 import { isInScope, type ReportScope } from '../rules/report-scope.ts';
 import type { ArrivalPlace } from './rules/arrival.ts';
 import { type DetailTallies, seriesNoOf } from './rules/lag-details.ts';
@@ -119,9 +119,6 @@ function blockOf(details: DetailTallies, { of, all, counted }: Noted): OrderBloc
     leftMaxOfAllMs,
   };
 }
-
-const keyText = ({ source, event_type, imported, event_window, received_window }: CellKey) =>
-  `${source}\u0000${event_type}\u0000${imported}\u0000${event_window}\u0000${received_window}`;
 
 function hourKey({ source, event_type, imported, event_ms, received_ms }: ClosedArrival): CellKey {
   const hourAt = (ms: number) => Math.floor(ms / MS_PER_HOUR);

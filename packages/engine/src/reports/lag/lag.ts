@@ -1,13 +1,14 @@
 import { type EventView, LIMITS, lagQuestion } from '@pik/schema';
 import { CELL_WORST_MAX } from '../../cells/rules/cell.ts';
 import type { CellRow } from '../../ports/cell-row.ts';
+import type { CellSource } from '../../ports/closed-hours.ts';
 import type { SliceRow } from '../../ports/rows.ts';
 import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import { type ClockStep, stepNote, stepsWithin } from '../../runtime/rules/clock-steps.ts';
 import { eventView } from '../../storage/rules/event-view.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
-import { type CellSource, type ClosedCells, closedQuery, openClosedCells } from '../closed-cells.ts';
+import { type ClosedCells, closedQuery, openClosedCells } from '../closed-cells.ts';
 import { openReportPage, type ReportPage } from '../report-page.ts';
 import { coveredView, partNotes } from '../report-part.ts';
 import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from '../report-slices.ts';
