@@ -1,8 +1,9 @@
 import { MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
+import { keyText } from '../cells/rules/cell.ts';
 import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
-import type { CellRow } from '../ports/cell-row.ts';
-import type { ClosedHour, ClosedHours, ReceiptFilter } from '../ports/closed-hours.ts';
+import type { CellRow, IdentitiesRow } from '../ports/cell-row.ts';
+import type { CellSource, ClosedHour, ClosedHours, ReceiptFilter } from '../ports/closed-hours.ts';
 import type { StoredSpan } from '../ports/queries.ts';
 import type { SliceRow } from '../ports/rows.ts';
 import { unlessEnded } from '../runtime/budget.ts';
@@ -11,14 +12,15 @@ import type { ReportPage } from './report-page.ts';
 import { eventDayOf } from './rules/cell-scope.ts';
 import { type Coverage, eventDays, type SliceScope } from './rules/report-scope.ts';
 
-/** Cells that were read together: of a closed hour, or of a stored day in place of its hours. */
-export interface CellSource {
-  readonly hours: readonly ClosedHour[];
-  readonly isDay: boolean;
-}
-
 /** A piece of a report's range: the figures of many receipts, and the cells that they are among, or a slice. */
-export type Portion = { readonly cell: CellRow; readonly of: CellSource } | { readonly slice: SliceRow };
+export type Portion = CellPortion | { readonly slice: SliceRow };
+
+interface CellPortion {
+  readonly cell: CellRow;
+  readonly of: CellSource;
+  /** The entities and repeated events of the cell; null unless the query needs them. */
+  readonly identities: IdentitiesRow | null;
+}
 
 /** The receipts that a report reads of closed hours. Times are bounds of its range; wider ones only cost time. */
 export interface ClosedQuery {
@@ -35,6 +37,8 @@ export interface ClosedQuery {
   fit(cell: CellRow): Coverage;
   /** Whether it needs the order of first arrivals: then days without it are read hour by hour. Default: false. */
   readonly needsOrder?: boolean | undefined;
+  /** Whether it needs the identities of cells: where there are none, it gets receipts. Default: false. */
+  readonly needsIdentities?: boolean | undefined;
   /** Called with all cells that are read together, also those that do not count. */
   readonly onCells?: ((of: CellSource, cells: readonly CellRow[]) => void) | undefined;
 }
@@ -129,7 +133,7 @@ async function* readCells(
     return;
   }
   for (const hour of hours) {
-    if (!isWorth([hour])) continue;
+    if (!isWorth([hour]) || (query.needsIdentities === true && hour.identities_file === undefined)) continue;
     const cells = mayCount(hour, query) ? await closedHours.readCells(hour).catch(unlessEnded) : [];
     // Until they are made again, damaged cells are replaced by the slices of the hour.
     if (cells !== undefined) yield { of: { hours: [hour], isDay: false }, cells };
@@ -201,15 +205,29 @@ function isSeries(cell: CellRow, { source, event_type }: ClosedQuery): boolean {
 const seriesOf = ({ source, event_type, imported }: Pick<CellRow, 'source' | 'event_type' | 'imported'>) =>
   `${source}\u0000${event_type}\u0000${imported}`;
 
+/** Identities of cells by the text of their keys: without moved receipts, no two cells have the same. Null if they cannot be read. */
+async function identitiesOf(
+  closedHours: ClosedHours<CellRow>,
+  of: CellSource,
+): Promise<ReadonlyMap<string, IdentitiesRow> | null> {
+  const rows = (await closedHours.readIdentities(of).catch(unlessEnded)) ?? null;
+  return rows === null ? null : new Map(rows.map((row) => [keyText(row), row]));
+}
+
 /** A slice may reach into several cells: if one of a series needs receipts, the receipts of all its cells are read. */
 async function* readPortions(
   closedHours: ClosedHours<CellRow>,
   { of, cells }: CellsOfDay,
   query: ClosedQuery,
 ): AsyncGenerator<Portion> {
-  const divided = new Set(cells.filter((cell) => query.fit(cell) === 'some').map(seriesOf));
+  const identities = query.needsIdentities === true ? await identitiesOf(closedHours, of) : null;
+  const isWhole = (cell: CellRow) => {
+    return query.fit(cell) === 'all' && (query.needsIdentities !== true || identities?.has(keyText(cell)) === true);
+  };
+  const divided = new Set(cells.filter((cell) => !isWhole(cell)).map(seriesOf));
   const [first] = cells;
-  for (const cell of cells) if (!divided.has(seriesOf(cell))) yield { cell, of };
+  for (const cell of cells)
+    if (!divided.has(seriesOf(cell))) yield { cell, of, identities: identities?.get(keyText(cell)) ?? null };
   if (divided.size === 0 || first === undefined) return;
   const maker = createSliceMaker();
   const eventFromMs = eventDayOf(first) * DAY_MS;

@@ -43,6 +43,7 @@ const lives = fc.record({
   open: fc.array(fc.nat(60), { maxLength: 4 }),
   damaged: fc.oneof(fc.constant<number[]>([]), fc.array(fc.nat(60), { maxLength: 4 })),
   withDays: fc.boolean(),
+  withIdentities: fc.nat(4).map((n) => n > 0),
 });
 type Life = typeof lives extends fc.Arbitrary<infer T> ? T : never;
 
@@ -53,7 +54,7 @@ interface Lived {
   readonly closed: Pipeline;
 }
 
-async function live({ requests, closedShare, open, damaged, withDays }: Life): Promise<Lived> {
+async function live({ requests, closedShare, open, damaged, withDays, withIdentities }: Life): Promise<Lived> {
   const clock = createTestClock(START);
   const backend = createMemoryBackend(clock);
   const plain = createPipeline({ backend });
@@ -83,6 +84,7 @@ async function live({ requests, closedShare, open, damaged, withDays }: Life): P
     late,
     damaged: new Set(damaged.map((hour) => first + hour)),
     withDays,
+    withIdentities,
   };
   const closedHours = createClosedHours(backend, () => closing);
   const withClosed = { ...backend, closedHours };
@@ -151,7 +153,7 @@ async function same<Q extends QuestionName>(
   expect(await closed.ask(question, selection)).toEqual(await plain.ask(question, selection));
 }
 
-it('lag, failures, completeness and gaps are the same whatever hours are closed', async () => {
+it('reports are the same whatever hours are closed', async () => {
   await fc.assert(
     fc.asyncProperty(lives, fc.array(questions, { minLength: 4, maxLength: 8 }), async (life, asked) => {
       const lived = await live(life);
@@ -161,6 +163,7 @@ it('lag, failures, completeness and gaps are the same whatever hours are closed'
         const base = { ...rangeOf(one), time_zone, source, event_type, limit: 100 };
         await same(lived, 'failures', { ...base, by });
         await same(lived, 'lag', { ...base, basis, by, include_imported, late_over_ms, worst });
+        await same(lived, 'duplicates', { ...base, basis, by, include_imported, worst });
         const series = by.filter((name) => name === 'source' || name === 'event_type');
         await same(lived, 'completeness', { ...base, by: series, include_imported, closed_after_ms: MS_PER_HOUR });
         const cadence_ms = declared ? GRAIN_MS[grain] : undefined;
@@ -200,6 +203,12 @@ it('parts of a report add up to all of it, wherever a budget ends them', async (
             counted.failures += answer.failures;
           }
           expect(counted).toEqual(pick(await plain.ask('failures', failures)));
+          const duplicates = { ...base, include_imported };
+          const repeats = { receipts: 0, duplicates: 0, conflicts: 0 };
+          for await (const { total } of pagesOf(parts, 'duplicates', duplicates)) addFigures(repeats, total);
+          const all = { receipts: 0, duplicates: 0, conflicts: 0 };
+          addFigures(all, (await plain.ask('duplicates', duplicates)).total);
+          expect(repeats).toEqual(all);
           const completeness = { ...base, include_imported, closed_after_ms: MS_PER_HOUR };
           const days = new Map<string, number>();
           for await (const answer of pagesOf(parts, 'completeness', { ...completeness, limit: 1 }))
@@ -236,7 +245,16 @@ function addDays(sums: Map<string, number>, days: readonly { series: unknown; da
   }
 }
 
-async function* pagesOf<Q extends 'failures' | 'completeness'>(
+type Figures = Record<'receipts' | 'duplicates' | 'conflicts', number>;
+
+function addFigures(sums: Figures, total: Figures | null): void {
+  if (total === null) return;
+  sums.receipts += total.receipts;
+  sums.duplicates += total.duplicates;
+  sums.conflicts += total.conflicts;
+}
+
+async function* pagesOf<Q extends 'failures' | 'completeness' | 'duplicates'>(
   pipeline: Pipeline,
   question: Q,
   selection: SelectionOf<Q>,

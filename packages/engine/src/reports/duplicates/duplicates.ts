@@ -3,12 +3,15 @@ import { answerQuestion } from '../../runtime/answer-question.ts';
 import type { Context } from '../../runtime/context.ts';
 import type { Ranked } from '../../statistics/top-ranked.ts';
 import { eventView } from '../../storage/rules/event-view.ts';
+import { closedQuery, openClosedCells, type Portion } from '../closed-cells.ts';
 import { openReportPage } from '../report-page.ts';
 import { coveredView, partNotes } from '../report-part.ts';
 import { GROUPS_FULL, type PartReading, readWithReceipts, type SliceScope } from '../report-slices.ts';
+import { coverageOfCell } from '../rules/cell-scope.ts';
 import { rangeView, scopeOf } from '../rules/report-scope.ts';
 import { whyEmpty } from '../why-empty.ts';
 import {
+  addCell,
   addReceipts,
   createDuplicatesTallies,
   type DuplicatesTallies,
@@ -18,7 +21,8 @@ import {
 } from './rules/duplicates-report.ts';
 
 /**
- * Reports what was received more than once. Counting entities reads the packed receipts of all slices. Pages divide the
+ * Reports what was received more than once. Counting entities reads the identities of closed hours and days, and the packed receipts of all
+ * other slices. Pages divide the
  * groups and, at the same time, the repeated events: a page may have some of one and none of the other.
  *
  * @throws KitError `CURSOR_INVALID`.
@@ -34,13 +38,17 @@ export const duplicates = answerQuestion(duplicatesQuestion, async (context, que
     topMax: worstMax + 1,
     after: page.after,
   });
+  const closed = await openClosedCells(context, {
+    ...closedQuery(slices, page, (cell) => coverageOfCell(cell, scope)),
+    needsIdentities: true,
+  });
   const reading: PartReading = {
     part: page.part,
+    closed,
     isFull: () => tallies.groups.size >= LIMITS.report_groups_max,
     walks: () => walksNeeded(tallies),
   };
-  for await (const portion of readWithReceipts(context, slices, reading))
-    if ('slice' in portion) addReceipts(tallies, portion.slice);
+  for await (const portion of readWithReceipts(context, slices, reading)) addPortion(tallies, portion);
   const isComplete = await walkAgain(context, tallies, { slices, reading });
   const notes = partNotes(page.part);
   if (!isComplete)
@@ -67,6 +75,11 @@ export const duplicates = answerQuestion(duplicatesQuestion, async (context, que
   };
 });
 
+function addPortion(tallies: DuplicatesTallies, portion: Portion): void {
+  if ('slice' in portion) addReceipts(tallies, portion.slice);
+  else if (portion.identities !== null) addCell(tallies, portion.cell, portion.identities);
+}
+
 async function repeated(context: Context, worst: readonly Ranked[]): Promise<DuplicatesReport['worst']> {
   const rows = await context.backend.index.getEvents(worst.map(({ id }) => id));
   const viewOf = (i: number): EventView | null => (rows[i] == null ? null : eventView(rows[i]));
@@ -85,7 +98,7 @@ async function walkAgain(
         nextWalk(tallies);
         return false;
       }
-      if ('slice' in portion) addReceipts(tallies, portion.slice);
+      addPortion(tallies, portion);
     }
   }
   return true;

@@ -1,13 +1,17 @@
 import type { DuplicatesFigures } from '@pik/schema';
 
+import { histogramOf } from '../../../cells/rules/cell-codec.ts';
+import { visitEntities, visitRepeated } from '../../../cells/rules/identities.ts';
+import type { CellRow, IdentitiesRow } from '../../../ports/cell-row.ts';
 import type { SliceRow } from '../../../ports/rows.ts';
-import { addTo, createHistogram, type Histogram, quantile } from '../../../statistics/histogram.ts';
+import { addTo, createHistogram, type Histogram, mergeInto, quantile } from '../../../statistics/histogram.ts';
 import { hash52At, type ScannedEntry, scanEntries } from '../../../storage/rules/slice-codec.ts';
+import { groupOfCell } from '../../rules/cell-scope.ts';
 import { compareNames, createGroups, type Groups } from '../../rules/groups.ts';
 import { coverageOf, groupOf, isInScope, type ReportScope } from '../../rules/report-scope.ts';
 import { createEntityCounts, type EntityCounts } from './entity-counts.ts';
 import { createRepeatCounts, type RepeatCounts, type RepeatOptions } from './repeat-counts.ts';
-import { addToHour, createReceiptHours, hoursOf, type ReceiptHours, stormsOf } from './storms.ts';
+import { addCellToHours, addToHour, createReceiptHours, hoursOf, type ReceiptHours, stormsOf } from './storms.ts';
 
 interface DuplicatesTally {
   /** Number of the tally. */
@@ -99,6 +103,27 @@ export function addReceipts(tallies: DuplicatesTallies, slice: SliceRow): void {
     }
     if (walk.repeats && isRepeat) repeats.add(slice.entries, entry.idAt);
   });
+}
+
+/** Adds a cell that counts completely. */
+export function addCell(tallies: DuplicatesTallies, cell: CellRow, identities: IdentitiesRow): void {
+  const { scope, total, groups, walk, repeats, entities } = tallies;
+  const group = groups.of(groupOfCell(cell, scope));
+  const counted = group === null ? [total] : [total, group];
+  if (walk.receipts) {
+    for (const tally of counted) {
+      tally.events += cell.accepted;
+      tally.duplicates += cell.duplicates;
+      tally.conflicts += cell.conflicts;
+      mergeInto(tally.delay, histogramOf(cell.delay));
+    }
+    addCellToHours(tallies.hours, cell);
+  }
+  if (walk.entities)
+    visitEntities(identities, (entity) => {
+      for (const { no } of counted) entities.add(entity, no);
+    });
+  if (walk.repeats) visitRepeated(identities, (count, ids, at) => repeats.add(ids, at, count));
 }
 
 function addReceipt(tally: DuplicatesTally, entry: ScannedEntry): void {

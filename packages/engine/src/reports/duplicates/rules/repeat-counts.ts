@@ -4,8 +4,8 @@ import { hash52At, ID_BYTES, idAt } from '../../../storage/rules/slice-codec.ts'
 
 /** Counts the repeats of each event by its complete id. Exact for any number of events. */
 export interface RepeatCounts {
-  /** Adds a repeat of the event whose id is at `at` in `bytes`. */
-  add(bytes: Uint8Array, at: number): void;
+  /** Adds repeats, one by default, of the event whose id is at `at` in `bytes`. */
+  add(bytes: Uint8Array, at: number, repeats?: number): void;
   /** Estimated number of walks, from what the first one has found so far. */
   readonly walks: number;
   /** Ends a walk over all receipts; returns true if another one is needed. */
@@ -37,9 +37,9 @@ export function createRepeatCounts({ topMax, after = null, heldMax = HELD_MAX }:
   const table = createIdTable();
   let total = 0;
   return {
-    add(bytes, at) {
+    add(bytes, at, repeats = 1) {
       if (!span.has(hash52At(bytes, at + DIGEST_AT))) return;
-      table.add(bytes, at);
+      table.add(bytes, at, repeats);
       while (table.size > heldMax && span.narrow())
         table.keep((ids, idStart) => span.has(hash52At(ids, idStart + DIGEST_AT)));
     },
@@ -61,7 +61,7 @@ export function createRepeatCounts({ topMax, after = null, heldMax = HELD_MAX }:
 }
 
 interface IdTable {
-  add(bytes: Uint8Array, at: number): void;
+  add(bytes: Uint8Array, at: number, repeats: number): void;
   readonly size: number;
   visit(visit: (count: number, ids: Uint8Array, at: number) => void): void;
   /** Drops all ids for which `isKept` returns false. */
@@ -97,15 +97,15 @@ function createIdTable(): IdTable {
     index(slots.length * 2);
   };
   return {
-    add(bytes, at) {
+    add(bytes, at, repeats) {
       const slot = slotOf(bytes, at);
       const known = slots[slot] ?? 0;
       if (known !== EMPTY) {
-        counts[known] = (counts[known] ?? 0) + 1;
+        counts[known] = (counts[known] ?? 0) + repeats;
         return;
       }
       ids.set(bytes.subarray(at, at + ID_BYTES), size * ID_BYTES);
-      counts[size] = 1;
+      counts[size] = repeats;
       slots[slot] = size++;
       if (size === counts.length) grow();
     },

@@ -1,5 +1,7 @@
 import { type DuplicatesReport, formatEpochMs, greatestOf, leastOf, MS_PER_HOUR } from '@pik/schema';
 
+import { receivedHoursOf } from '../../../cells/rules/cell-codec.ts';
+import type { CellRow } from '../../../ports/cell-row.ts';
 import { wilsonLower } from '../../../statistics/statistics.ts';
 
 /** Receipts of a series in one hour of receipt. */
@@ -53,22 +55,40 @@ export function addToHour(
   hours: Map<number, HourOfReceipts>,
   { receivedMs, isRepeat }: { receivedMs: number; isRepeat: boolean },
 ): void {
-  const hour = Math.floor(receivedMs / MS_PER_HOUR);
-  let known = hours.get(hour);
-  if (known === undefined) {
-    if (all.hours >= HOURS_MAX) {
-      all.full = true;
-      return;
-    }
-    all.hours += 1;
-    known = { hour, receipts: 0, repeats: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY };
-    hours.set(hour, known);
-  }
+  const known = hourAt(all, hours, Math.floor(receivedMs / MS_PER_HOUR));
+  if (known === null) return;
   known.receipts += 1;
   if (!isRepeat) return;
   known.repeats += 1;
   if (receivedMs < known.firstMs) known.firstMs = receivedMs;
   if (receivedMs > known.lastMs) known.lastMs = receivedMs;
+}
+
+/** Adds the receipts of a cell to the hours of its series. */
+export function addCellToHours(all: ReceiptHours, cell: CellRow): void {
+  const hours = hoursOf(all, cell);
+  for (const [hour, { receipts, repeats, repeated }] of receivedHoursOf(cell)) {
+    const known = hourAt(all, hours, hour);
+    if (known === null) continue;
+    known.receipts += receipts;
+    known.repeats += repeats;
+    known.firstMs = Math.min(known.firstMs, repeated.minMs);
+    known.lastMs = Math.max(known.lastMs, repeated.maxMs);
+  }
+}
+
+/** Null beyond the limit of hours in memory. */
+function hourAt(all: ReceiptHours, hours: Map<number, HourOfReceipts>, hour: number): HourOfReceipts | null {
+  const known = hours.get(hour);
+  if (known !== undefined) return known;
+  if (all.hours >= HOURS_MAX) {
+    all.full = true;
+    return null;
+  }
+  all.hours += 1;
+  const made = { hour, receipts: 0, repeats: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY };
+  hours.set(hour, made);
+  return made;
 }
 
 type Storm = DuplicatesReport['storms'][number];
