@@ -15,6 +15,7 @@ const TARGETS = {
   test: ['vitest', 'run'],
   'test:aws': ['vitest', 'run', '--config', 'vitest.aws.config.ts'],
   verify: ['node', 'scripts/verify.mjs'],
+  simulate: ['node', 'scripts/simulate.mjs'],
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -19,6 +19,7 @@ export { decideOutcomes, eventRows, type RequestOutcomes } from './ingest/rules/
 export type { PackFacts } from './ingest/rules/pack-facts.ts';
 export { type ParsedRecord, parseRecord } from './ingest/rules/parse-record.ts';
 export { inParallel } from './ports/in-parallel.ts';
+export { watchSometimes } from './ports/sometimes.ts';
 export { finish } from './reports/gaps/rules/cadence/steps.ts';
 export { createCalendar, GRAIN_MS, type Grain } from './reports/gaps/rules/calendar.ts';
 export { addInstant, createGapCells, type SeriesCells, seriesOf } from './reports/gaps/rules/gap-cells.ts';

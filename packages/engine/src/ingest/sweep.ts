@@ -2,6 +2,7 @@ import { type Envelope, KitError, membersFault, packStoredMs, parseTime } from '
 import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
 import { inParallel } from '../ports/in-parallel.ts';
 import type { Page } from '../ports/queries.ts';
+import { sometimes } from '../ports/sometimes.ts';
 import type { Context } from '../runtime/context.ts';
 import { decodeBytes, readBytes, storedFacts } from '../storage/pack-store.ts';
 import { admitRecords } from './admit.ts';
@@ -47,6 +48,7 @@ export async function sweep(context: Context, options: SweepOptions): Promise<Sw
     (await sweepRange(context, { fromMs, toMs }, { summary, isOver, settled, waits })) &&
     (context.backend.soleOwner === undefined ||
       (await sweepRange(context, ahead, { summary, isOver, settled: async () => {}, waits })));
+  if (mark !== null && mark > now) sometimes('sweep: the clock lies before the last sweep');
   if (await passes()) {
     await settled(toMs);
     // A pack that a complete sweep did not find was never stored or cannot be read: none of its receipts can still come.
@@ -79,6 +81,7 @@ async function finishMoves({ backend: { index, clock } }: Context, options: Swee
     found += page.items.length;
     cursor = page.next;
   } while (cursor !== null);
+  if (found > 0) sometimes('sweep: a move is finished');
   if (found > 0) await index.setMark(MOVES_MARK, toMs);
 }
 
@@ -132,10 +135,12 @@ async function sweepPack(context: Context, packId: string, { summary, waits }: S
   try {
     const outcomes = await admitPack(context, packId);
     if (outcomes === null) {
+      sometimes('sweep: a pack stays pending');
       summary.packs_pending += 1;
       waits(packId);
       return;
     }
+    sometimes('sweep: a pack without a row is admitted');
     summary.packs_admitted += 1;
     summary.receipts_admitted += outcomes.length;
   } catch (error) {

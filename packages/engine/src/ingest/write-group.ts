@@ -1,5 +1,5 @@
 import { type IngestBatch, KitError } from '@pik/schema';
-
+import { sometimes } from '../ports/sometimes.ts';
 import type { Context } from '../runtime/context.ts';
 import { bytesOf } from '../storage/pack-bytes.ts';
 import { appendPack } from '../storage/pack-store.ts';
@@ -68,6 +68,7 @@ async function storeGroup(
   const pack = await append(context, group, named);
   const storedMs = performance.now();
   await earlier;
+  if (group.length > 1) sometimes('ingest: requests share a pack');
   const dueMs = performance.now();
   const records = group.flatMap<ReadRecord>((request) => request.records);
   const outcomes = await admitRecords(context, records, pack);
@@ -90,8 +91,13 @@ async function append(
   );
   const imported = group[0]?.imported ?? false;
   return appendPack(context, group, { packId, sequence, imported }).catch(async (error: unknown) => {
-    if (await isRefused(context, packId, error)) context.inFlight.release(packId);
-    else context.inFlight.doubt(packId);
+    if (await isRefused(context, packId, error)) {
+      sometimes('ingest: a full disk has not kept a pack');
+      context.inFlight.release(packId);
+    } else {
+      sometimes('ingest: an append failed and may have stored its pack');
+      context.inFlight.doubt(packId);
+    }
     throw error;
   });
 }

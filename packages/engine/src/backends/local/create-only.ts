@@ -4,6 +4,7 @@ import { access, type FileHandle, link, mkdir, open, readFile, unlink } from 'no
 import { dirname, join } from 'node:path';
 
 import { type ErrorCode, KitError } from '@pik/schema';
+import { sometimes } from '../../ports/sometimes.ts';
 import { errnoOf, isErrno } from './errno.ts';
 
 /** Write-once files: complete or absent, and durable when the write resolves. Keys are paths below a folder. */
@@ -67,6 +68,7 @@ async function write(store: Store, key: string, bytes: Uint8Array): Promise<void
   try {
     const file = await writeDurably(draft, bytes);
     const [isNew] = await Promise.all([linkNew(draft, target), file.close()]);
+    if (!isNew) sometimes('files: a name is taken');
     if (!isNew) await expectSame(store, { target, key, bytes });
   } catch (error) {
     await removeDraft();
@@ -142,6 +144,7 @@ export async function writeAll(file: Pick<FileHandle, 'write'>, bytes: Uint8Arra
     const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset);
     if (bytesWritten === 0) throw Object.assign(new Error('a write accepted no bytes'), { code: 'ENOSPC' });
     offset += bytesWritten;
+    if (offset < bytes.length) sometimes('files: a write takes only a part');
   }
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, EventIndex } from '../../ports/backend.ts';
 import type { HourStore } from '../../ports/closed-hours.ts';
 import type { PackRow, RequestRows } from '../../ports/rows.ts';
+import { sometimes } from '../../ports/sometimes.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHourReader, createHourWriter } from './hour-store.ts';
 import { createInterning } from './interning.ts';
@@ -66,6 +67,7 @@ export function createEventIndex(
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.
+      if (!commits.healthy) sometimes('index: a ping writes after a failed commit');
       if (!commits.healthy) await writeMark('probed_ms', clock.now());
     },
     admit: (rows, decide) =>
@@ -97,6 +99,7 @@ function orTakeBack<T>(keys: KeyRuns, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    sometimes('index: the keys of a failed admission are taken back');
     keys.takeBack(last);
     throw error;
   }

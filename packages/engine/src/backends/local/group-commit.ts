@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import type { ErrorCode } from '@pik/schema';
-
+import { sometimes } from '../../ports/sometimes.ts';
 import { indexError } from './sqlite.ts';
 
 /** The maximum number of rows in one transaction: enough to share a sync, few enough not to block the event loop. */
@@ -107,10 +107,12 @@ function commitGroup(parts: Parts, group: readonly Job[]): boolean {
     for (const job of group) runJob(parts, job, { done, failed });
     parts.db.exec('COMMIT');
   } catch (error) {
+    sometimes('commit: a group is rolled back');
     undo(parts);
     for (const job of group) rejectJob(parts, job, error);
     return false;
   }
+  if (group.length > 1) sometimes('commit: pieces of work share a commit');
   parts.afterCommit?.(done.map(({ result }) => result));
   for (const { job, error } of failed) rejectJob(parts, job, error);
   for (const { job } of done) job.resolve();
@@ -126,6 +128,7 @@ function runJob(parts: Parts, job: Job, results: { done: Done[]; failed: { job: 
   } catch (error) {
     // A full disk or an I/O error ends the transaction itself: then the whole group has failed.
     if (!parts.db.isTransaction) throw error;
+    sometimes('commit: one piece of work fails and the others do not');
     parts.db.exec('ROLLBACK TO work; RELEASE work');
     parts.afterRollback?.();
     results.failed.push({ job, error });

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import { KitError } from '@pik/schema';
-
+import { sometimes } from '../../ports/sometimes.ts';
 import type { KeyFiles } from './key-runs/files.ts';
 import { type KeyRuns, openKeyRuns } from './key-runs/key-runs.ts';
 import { createEventRows, type EventRows } from './packed/event-rows.ts';
@@ -36,6 +36,7 @@ async function openOrReset(
   try {
     const keys = openKeyRuns(files, { onWarning });
     if (isOfIndex(db, keys)) return keys;
+    sometimes('keys: the index has other events than its keys');
     await keys.close();
     onWarning('the key index belongs to other events; it is made again from the present ones', null);
   } catch (error) {
@@ -58,6 +59,7 @@ async function addRows(rows: EventRows, keys: KeyRuns): Promise<void> {
   for (;;) {
     let count = 0;
     for (const { id, number } of rows.idsAbove(last)) {
+      sometimes('keys: a start adds events that no run has');
       keys.add(id, number);
       last = number;
       count += 1;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import { KitError } from '@pik/schema';
-
+import { sometimes } from '../../../ports/sometimes.ts';
 import { guarded } from '../create-only.ts';
 import { type Cursor, mergeCursors } from './cursor.ts';
 import { ID_BYTES } from './entry.ts';
@@ -111,6 +111,7 @@ async function doAll(work: Work): Promise<void> {
   if (work.strangers.length > 0) {
     // The manifest that was found may not be durable yet, and the one before it may name these files.
     await work.files.syncFolder();
+    sometimes('keys: a start removes files that no manifest names');
     work.strangers = await removeAll(work.files, work.strangers);
   }
   for (;;) {
@@ -132,6 +133,7 @@ async function flushOldest(work: Work): Promise<boolean> {
   const run = await write(work, { level: 0, entries, entriesMax: table.size, pause });
   const covered = { covered: table.lastNumber, coveredId: Buffer.from(table.lastId()).toString('hex') };
   await install(work, { run, dropped: [], covered });
+  sometimes('keys: a table becomes a run');
   state.tables.pop();
   return true;
 }
@@ -159,6 +161,7 @@ async function merge(work: Work, runs: readonly Run[]): Promise<void> {
     },
   });
   await install(work, { run, dropped: runs });
+  sometimes('keys: runs are merged');
 }
 
 function stopIfAsked({ stopped }: Work): void {
@@ -201,6 +204,7 @@ async function install(work: Work, { run, dropped, covered }: Change): Promise<v
     await files.syncFolder();
     await writeManifest(files, manifest);
   } catch (error) {
+    sometimes('keys: a manifest may name a run that is not in memory');
     run.close();
     // The manifest on disk may already name it, so it stays until another manifest is durable.
     work.leftovers.push(runName(run.run));
