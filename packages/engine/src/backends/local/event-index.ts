@@ -29,7 +29,7 @@ export function createEventIndex(
   const { clock, keys, onCommitted } = options;
   const interning = createInterning(db);
   const hours = createHourWriter(db);
-  const rows = createEventRows(db);
+  const rows = createEventRows(db, { isWriter: true });
   const writer = createWriter(db, { keys, rows, interning, hours });
   const commits = createGroupCommit(db, {
     afterCommit(results) {

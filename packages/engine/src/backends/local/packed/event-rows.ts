@@ -54,25 +54,45 @@ interface Statements {
   readonly rows: RowStatement<NumberedValues>;
   readonly rowsBetween: RowStatement<NumberedValues>;
   readonly rowAddresses: RowStatement<NumberedAddress>;
-  readonly segment: RowStatement<StoredSegment>;
+  readonly segment: RowStatement<SegmentValues>;
   readonly segmentsFrom: RowStatement<StoredSegment>;
   readonly segmentsBetween: RowStatement<Pick<StoredSegment, 'rows' | 'columns'>>;
   readonly names: Names;
 }
 
+/** The segment that may hold a number, and 1 if the number has a row of its own. Lists, as for event rows. */
+type SegmentValues = readonly [...segment: StoredValues, has_row: number];
+type StoredValues = readonly [
+  first_no: number,
+  rows: number,
+  series_no: number,
+  pack_id: Uint8Array,
+  columns: Uint8Array,
+];
+
 /** The values of an event row, and its number. */
 type NumberedValues = EventValues<[event_no: number]>;
 /** The place of the number in them. */
 const EVENT_NO = 19;
+/** The place of `has_row` in the values of a segment. */
+const HAS_ROW = 5;
+/** The number of segments that are kept open. */
+const RECENT_SEGMENTS = 16;
 
-/** The events over prepared statements. */
-export function createEventRows(db: DatabaseSync): EventRows {
+/** The events over prepared statements. The connection that writes keeps some segments open, which no other can change. */
+export function createEventRows(db: DatabaseSync, { isWriter = false } = {}): EventRows {
   const one = statements(db);
+  const recent = createRecent(isWriter ? RECENT_SEGMENTS : 0);
   return {
     get(number) {
-      const values = one.row.get(number);
-      if (values !== undefined) return toEventRow(values);
-      const segment = segmentWith(one, number);
+      const known = recent.find(number);
+      const values = known === null ? one.segment.get(number) : undefined;
+      if (values === undefined || values[HAS_ROW] === 1) {
+        const row = one.row.get(number);
+        if (row !== undefined) return toEventRow(row);
+      }
+      const segment = known ?? segmentOf(one, values, number);
+      if (segment !== null && known === null) recent.add(segment);
       return segment === null ? null : segment.row(number);
     },
     getMany: (numbers) => getMany(one, numbers),
@@ -80,7 +100,34 @@ export function createEventRows(db: DatabaseSync): EventRows {
     idsAbove: (number) => idsAbove(one, number),
     addressesAbove: (number, limit) => addressesAbove(one, number, limit),
     entriesFrom: (first, count, others) => malformedIsCorrupt(() => sliceEntries(partsFrom(one, first, count), others)),
-    forget: () => one.names.forget(),
+    forget() {
+      one.names.forget();
+      recent.forget();
+    },
+  };
+}
+
+/** The segments that were read last. A batch that is sent again asks for the events of a few, one after the other. */
+interface Recent {
+  find(number: number): OpenSegment | null;
+  add(segment: OpenSegment): void;
+  forget(): void;
+}
+
+function createRecent(size: number): Recent {
+  const segments: OpenSegment[] = [];
+  let oldest = 0;
+  return {
+    find: (number) => segments.find(({ first, last }) => first <= number && number <= last) ?? null,
+    add(segment) {
+      if (size === 0) return;
+      segments[oldest] = segment;
+      oldest = (oldest + 1) % size;
+    },
+    forget() {
+      segments.length = 0;
+      oldest = 0;
+    },
   };
 }
 
@@ -102,7 +149,11 @@ function statements(db: DatabaseSync): Statements {
       `SELECT event_no AS number, event_id AS id, pack_id, line, standing FROM event WHERE event_no > ?
        ORDER BY event_no LIMIT ?`,
     ),
-    segment: prepareRows(db, `${segment} WHERE first_no <= ? ORDER BY first_no DESC LIMIT 1`),
+    segment: prepareLists(
+      db,
+      `SELECT first_no, rows, series_no, pack_id, columns, EXISTS (SELECT 1 FROM event WHERE event_no = ?1)
+       FROM segment WHERE first_no <= ?1 ORDER BY first_no DESC LIMIT 1`,
+    ),
     segmentsBetween: prepareRows(
       db,
       'SELECT rows, columns FROM segment WHERE first_no BETWEEN ? AND ? ORDER BY first_no',
@@ -149,9 +200,10 @@ function malformedIsCorrupt<T>(read: () => T): T {
   }
 }
 
-function segmentWith(one: Statements, number: number): OpenSegment | null {
-  const found = one.segment.get(number);
-  return found === undefined || number >= found.first_no + found.rows ? null : openSegment(one.names, found);
+function segmentOf(one: Statements, values: SegmentValues | undefined, number: number): OpenSegment | null {
+  if (values === undefined) return null;
+  const [first_no, rows, series_no, pack_id, columns] = values;
+  return number < first_no + rows ? openSegment(one.names, { first_no, rows, series_no, pack_id, columns }) : null;
 }
 
 function getMany(one: Statements, numbers: readonly number[]): Map<number, EventRow> {
@@ -160,7 +212,7 @@ function getMany(one: Statements, numbers: readonly number[]): Map<number, Event
   let segment: OpenSegment | null = null;
   for (const number of Float64Array.from(numbers).sort()) {
     if (found.has(number)) continue;
-    if (segment === null || number > segment.last) segment = segmentWith(one, number);
+    if (segment === null || number > segment.last) segment = segmentOf(one, one.segment.get(number), number);
     if (segment !== null) found.set(number, segment.row(number));
   }
   return found;

@@ -14,8 +14,8 @@ import { findTexts, type TextColumn, textAt, writeTexts } from './text-column.ts
 // A value is found without reading those before it, so that one event costs no more than its own columns. Ids and hashes are
 // all that varies at random, 52 bytes of an event.
 
-/** The number of events in a segment: fewer take more bytes each, and more take longer to read one of. */
-export const SEGMENT_ROWS = 128;
+/** The number of events in a segment: 64 of common size fill a page of SQLite, so that one page is read for one of them. */
+export const SEGMENT_ROWS = 64;
 
 const VERSION = 1;
 const ID_BYTES = 29;
