@@ -133,7 +133,8 @@ export class Backlog {
       content: recordContent(batch.map(({ record }) => record)),
       deadlineMs: Math.min(delivery.timers.now(), this.#closedMs) + limits.deadlineMs,
       onResult: (index: number, result: DeliveryResult) => {
-        this.#counts[acks.add(at(batch, index), result)] += 1;
+        const { position, record } = at(batch, index);
+        this.#counts[acks.add({ position, record: () => record }, result)] += 1;
       },
     });
     if (acks.retainedCount > 0) this.#mustRetry = true;

@@ -1,31 +1,31 @@
 import { at } from '@pik/schema/events';
 
+import type { Batch } from './batch.ts';
 import type { Frame } from './captured.ts';
-import { eventParts, recordParts } from './content-transfer.ts';
-import type { PendingEvent } from './pending-event.ts';
+import { contentOf, recordParts } from './content-transfer.ts';
 import type { BatchContent } from './poster.ts';
 import { recordId } from './record-id.ts';
 
-/** Parts that all events of a batch share. */
-interface EventFraming {
-  readonly producerId: string;
-  readonly frame: Frame;
-  /** Whether the events are needed after they are encoded. */
-  readonly isKept: boolean;
-}
-
-/** The content of a batch of emitted events. */
-export function eventContent(
-  events: readonly PendingEvent[],
-  { producerId, frame, isKept }: EventFraming,
-): BatchContent {
+/** The content of a batch of emitted events. `isKept`: they are needed after they are encoded. */
+export function eventContent(batch: Batch, frame: Frame, isKept: boolean): BatchContent {
+  // Taken apart and put together again also in this thread, so that there is one way.
+  const own = once(() => contentOf(batch.parts(frame)));
   return {
-    count: events.length,
-    recordAt: (index) => at(events, index).record(frame),
-    eventIdAt: (index) => at(events, index).event_id,
-    onPacked: isKept ? undefined : () => events.forEach(forgetPayload),
-    parts: () => eventParts(events, { producerId, frame }),
-    onEventId: (index, eventId) => at(events, index).noteEventId(eventId),
+    count: batch.parts(frame).seqs.length,
+    recordAt: (index) => own().recordAt(index),
+    eventIdAt(index) {
+      const eventId = own().eventIdAt(index);
+      batch.noteEventId(index, eventId);
+      return eventId;
+    },
+    onPacked: isKept
+      ? undefined
+      : () => {
+          own().onPacked?.();
+          batch.forgetPayloads();
+        },
+    parts: () => batch.parts(frame),
+    onEventId: (index, eventId) => batch.noteEventId(index, eventId),
   };
 }
 
@@ -43,6 +43,10 @@ export function recordContent(records: readonly Uint8Array[]): BatchContent {
   };
 }
 
-function forgetPayload(event: PendingEvent): void {
-  event.captured = null;
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

@@ -14,20 +14,21 @@ import { Timers } from '../connection/timers.ts';
 import type { Outbox } from '../outbox/outbox-port.ts';
 import type { AcceptedResults } from './accepted-results.ts';
 import { NO_BACKLOG } from './backlog.ts';
+import type { Batch } from './batch.ts';
 import { capture, captureError, captureWritten, type EmitOptions } from './capture.ts';
-import type { Captured } from './captured.ts';
+import { type Captured, eventIdOf } from './captured.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { DeliveryDeps, DeliveryResult } from './delivery.ts';
 import { deliverEvents } from './event-delivery.ts';
 import { InlinePoster } from './inline-poster.ts';
 import { consoleLog, guardedLog, type Log } from './log.ts';
-import { LossReport } from './loss-report.ts';
-import { type Emitted, PendingEvent, rejected, undelivered } from './pending-event.ts';
+import { captureReport } from './loss-report.ts';
+import { type Emitted, rejected, SettledEvent, undelivered } from './pending-event.ts';
 import { openPost } from './post.ts';
 import type { Post } from './posting.ts';
 import type { Producer, ProducerOptions, ProducerStats, WaitOptions } from './producer.ts';
 import { keptError, ProducerOutbox } from './producer-outbox.ts';
-import { type Batch, eventsOf, firstOf, Queue } from './queue.ts';
+import { firstOf, Queue } from './queue.ts';
 import { ResultTracker } from './result-tracker.ts';
 import { Room } from './room.ts';
 import { SeriesCache } from './series.ts';
@@ -83,7 +84,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#results = new ResultTracker(options.onResult);
     this.#series = new SeriesCache({ ...options, catalog: options.catalog as Catalog | undefined });
     this.#room = new Room(settings);
-    this.#queue = new Queue(settings, () => this.#timers.now());
+    this.#queue = new Queue({ limits: settings, owner: this, now: () => this.#timers.now() });
     const inline = new InlinePoster({ ...settings, post: testPost ?? openPost(options) });
     const deps = { connection: options, settings, inline, timers: this.#timers, log };
     this.#poster = testPost === undefined ? new ProducerPoster(deps) : null;
@@ -182,10 +183,8 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   #refuse(error: KitError, counter: 'rejected' | 'undelivered'): Emitted {
-    const event = new PendingEvent(this, null, 0);
-    event.storage = error;
-    this.#results.resolve(event, counter === 'rejected' ? rejected(error) : undelivered(null, error), counter);
-    return event;
+    const result = counter === 'rejected' ? rejected(error) : undelivered(null, error);
+    return this.#results.settle(new SettledEvent(result, async () => error), [result, counter]);
   }
 
   #emitWritten(event: WrittenEvent): boolean {
@@ -207,14 +206,10 @@ export class BatchingProducer<C> implements Producer<C> {
     const isFull = this.#room.isFull && !this.#isClosed;
     const isDropping = this.#settings.overflow === 'drop-oldest';
     if (isFull && isDropping && !this.#dropOldest()) return this.#refuseForRoom();
-    const event = new PendingEvent(this, captured, this.#seq + 1);
-    this.#results.captureCaller(event);
-    const refused = this.#store(event, captured);
+    const refused = this.#store(captured);
     if (refused !== null) return refused;
     this.#seq += 1;
-    if (this.#isClosed || (isFull && !isDropping)) return this.#leaveInOutbox(event);
-    this.#enqueue(event);
-    return event;
+    return this.#isClosed || (isFull && !isDropping) ? this.#leaveInOutbox(captured) : this.#enqueue(captured);
   }
 
   /** Consumes a sequence number even though the event is dropped, so that the backend can see the gap. */
@@ -226,8 +221,8 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   /** Appends an event to the outbox. Returns null if the producer goes on with it, or the refused event. */
-  #store(event: PendingEvent, captured: Captured): Emitted | null {
-    const error = this.#outbox?.append(event, captured) ?? null;
+  #store(captured: Captured): Emitted | null {
+    const error = this.#outbox?.append(captured, this.#seq + 1) ?? null;
     if (error === null) return null;
     if (error.code === 'EVENT_TOO_LARGE') return this.#refuse(error, 'rejected');
     if (this.#isClosed) return this.#refuseClosed();
@@ -245,33 +240,38 @@ export class BatchingProducer<C> implements Producer<C> {
   }
 
   /** Resolves an event that only the outbox keeps, because the buffer is full or the producer is closed. */
-  #leaveInOutbox(event: PendingEvent): Emitted {
-    const error = keptError(this.#isClosed);
-    this.#results.resolve(event, undelivered(event.event_id, error), 'undelivered');
+  #leaveInOutbox(captured: Captured): Emitted {
+    const eventId = eventIdOf(captured, { id: this.producer_id, seq: this.#seq });
+    const result = undelivered(eventId, keptError(this.#isClosed));
     this.#outbox?.backlog.retryLater();
-    return event;
+    const stored = () => this.stored(captured.storage as number);
+    return this.#results.settle(new SettledEvent(result, stored), [result, 'undelivered']);
   }
 
   #dropOldest(): boolean {
-    const event = this.#queue.dropOldest();
-    if (event === null) return false;
+    const oldest = this.#queue.dropOldest();
+    if (oldest === null) return false;
+    const { batch, index } = oldest;
     const error = new KitError('DROPPED');
-    this.#results.drop(event, error);
-    if (event instanceof LossReport) return this.#dropOldest();
-    this.#releaseRoom(event.chars);
-    this.#outbox?.acknowledge(event);
+    const chars = batch.charsAt(index);
+    this.#results.drop(batch, index, error);
+    if (batch.reportAt(index) !== null) return this.#dropOldest();
+    this.#releaseRoom(chars);
+    this.#outbox?.acknowledge(batch.positionAt(index));
     this.#log({ level: 'warn', event: 'dropped', count: 1, code: error.code });
     return true;
   }
 
-  #enqueue(event: PendingEvent): void {
-    this.#room.take(event.chars);
-    if (this.#queue.push(event)) this.#dispatch();
+  #enqueue(captured: Captured): Emitted {
+    this.#room.take(captured.chars);
+    const event = this.#queue.push({ captured, seq: this.#seq, caller: this.#results.callerNow() });
+    if (this.#queue.hasFullBatch) this.#dispatch();
     else this.#armTimer();
+    return event;
   }
 
-  #releaseRoom(chars: number): void {
-    this.#room.free(chars);
+  #releaseRoom(chars: number, count?: number): void {
+    this.#room.free(chars, count);
     if (this.#room.count > 0 || !this.#isAwaited) return;
     this.#isAwaited = false;
     this.#timers.release();
@@ -301,34 +301,32 @@ export class BatchingProducer<C> implements Producer<C> {
 
   async #send(batch: Batch): Promise<void> {
     this.#inFlight.add(batch);
-    const { events } = batch;
-    const retainedCount = await deliverEvents(events, {
-      producerId: this.producer_id,
+    const retainedCount = await deliverEvents(batch, {
       delivery: this.#delivery,
       deadlineMs: Math.min(batch.closedMs, this.#closedMs) + this.#settings.deadlineMs,
       acks: this.#outbox?.newAcks() ?? null,
-      release: (event, result) => this.#release(event, result),
-      accept: (event, results, index) => this.#accept(event, results, index),
+      release: (index, result) => this.#release(batch, index, result),
+      accept: (results) => this.#accept(batch, results),
     });
     this.#inFlight.delete(batch);
     if (retainedCount > 0) this.#outbox?.backlog.retryLater();
     // Only after a batch with events: otherwise a report that the backend refuses would trigger the next one for ever.
-    const hadEvents = events.some(({ seq }) => seq > 0);
-    if (hadEvents && !this.#isClosed && this.#delivery.breaker.state === 'FLOWING') this.#queueReport();
+    if (batch.hasEvents && !this.#isClosed && this.#delivery.breaker.state === 'FLOWING') this.#queueReport();
     this.#dispatch();
     this.#changed.notify();
   }
 
-  #release(event: PendingEvent, result: DeliveryResult): void {
-    if (event.isResolved) return;
-    this.#results.release(event, result);
-    if (!(event instanceof LossReport)) this.#releaseRoom(event.chars);
+  #release(batch: Batch, index: number, result: DeliveryResult): void {
+    const chars = batch.charsAt(index);
+    this.#results.release(batch, index, result);
+    if (batch.reportAt(index) === null) this.#releaseRoom(chars);
   }
 
-  #accept(event: PendingEvent, results: AcceptedResults, index: number): void {
-    if (event.isResolved) return;
-    this.#results.accept(event, results, index);
-    if (!(event instanceof LossReport)) this.#releaseRoom(event.chars);
+  #accept(batch: Batch, results: AcceptedResults): boolean {
+    const { chars, count } = batch;
+    if (!this.#results.acceptAll(batch, results)) return false;
+    this.#releaseRoom(chars, count);
+    return true;
   }
 
   /** Queues a loss report if there is anything to report. */
@@ -337,7 +335,8 @@ export class BatchingProducer<C> implements Producer<C> {
     if (this.#seq === 0 || !this.#results.needsReport(closed)) return;
     const content = { ...this.#results.gaps.take(), last_seq: this.#seq, closed };
     // Runs outside any request, so that the report carries no trace context.
-    this.#queue.push(runOwnWork(() => new LossReport(this, this.#series.lastSource, content)));
+    const report = runOwnWork(() => captureReport(this.producer_id, this.#series.lastSource, content));
+    this.#queue.pushReport(report, content);
   }
 
   async #close(): Promise<void> {
@@ -345,7 +344,7 @@ export class BatchingProducer<C> implements Producer<C> {
     this.#flushSeq = Number.POSITIVE_INFINITY;
     this.#outbox?.backlog.close();
     void this.#outbox?.stopIfStalled({
-      held: () => eventsOf([...this.#inFlight, ...this.#queue.batches]),
+      held: () => [...this.#inFlight, ...this.#queue.batches].flatMap(({ storedOfAll }) => storedOfAll),
       taken: () => this.#results.counts.acked,
       changed: this.#changed,
     });

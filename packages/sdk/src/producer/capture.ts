@@ -77,6 +77,7 @@ export function capture({ series, isDeferred }: CaptureTarget, payload: unknown,
     chars,
     fixed: null,
     fixedStart: 0,
+    storage: null,
   };
   if (chars * 3 > EVENT_LIMITS.event_bytes_max) checkSize(event);
   return event;
@@ -114,6 +115,7 @@ export function captureWritten(
     chars,
     fixed: null,
     fixedStart: 0,
+    storage: null,
   };
 }
 

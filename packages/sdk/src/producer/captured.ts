@@ -3,6 +3,7 @@ import {
   deriveIdentity,
   formatEpochMs,
   type Instant,
+  type KitError,
   parseTime,
   payloadHash,
   sha256Hex,
@@ -53,6 +54,8 @@ export interface Captured {
   fixed: string | null;
   /** Start of the payload in the fixed record. */
   fixedStart: number;
+  /** Position in the outbox, or the reason why the outbox does not have it; null without an outbox. */
+  storage: number | KitError | null;
 }
 
 /** The record as sent, with its sequence number; 0 for a record without one. */

@@ -6,7 +6,7 @@ import type { Timers } from '../connection/timers.ts';
 import { AcceptedResults } from './accepted-results.ts';
 import { type CircuitBreaker, needsOperator } from './circuit-breaker.ts';
 import type { Log, LogEntry } from './log.ts';
-import type { BatchContent, OpenBatch, PostedResults, Poster } from './poster.ts';
+import { type BatchContent, indexesOf, type OpenBatch, type PostedResults, type Poster } from './poster.ts';
 import type { RequestPath } from './transport.ts';
 
 /** The backend's result, or the error for which there is none. */
@@ -15,6 +15,8 @@ export type DeliveryResult = IngestResult | KitError;
 /** A batch to deliver: its records, and the callbacks for their results. */
 export interface DeliveryBatch {
   readonly content: BatchContent;
+  /** The records to deliver. Default: all. */
+  readonly indexes?: readonly number[] | undefined;
   /** Path of a request with the records at these indexes. Default: the path of the delivery. */
   readonly pathOf?: ((indexes: readonly number[]) => RequestPath) | undefined;
   /** Time at which retryable failures are given up, by the clock of the timers. */
@@ -45,9 +47,9 @@ const BROKEN_ON_THE_WAY = new Set(['CLIENT_GONE', 'ENCODING_INVALID', 'BODY_EMPT
  */
 export async function deliver(deps: DeliveryDeps, batch: DeliveryBatch): Promise<void> {
   const open = deps.poster.open(batch.content);
-  const all = Array.from({ length: batch.content.count }, (_, index) => index);
+  const indexes = batch.indexes ?? indexesOf(0, batch.content.count);
   try {
-    await new Delivery({ ...deps, open }, batch).run(all);
+    await new Delivery({ ...deps, open }, batch).run(indexes);
   } finally {
     open.end();
   }

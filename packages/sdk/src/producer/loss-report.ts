@@ -1,5 +1,5 @@
 import { capture } from './capture.ts';
-import { type Owner, PendingEvent } from './pending-event.ts';
+import type { Captured } from './captured.ts';
 import type { SequenceGaps } from './sequence-gaps.ts';
 import { seriesOf } from './series.ts';
 
@@ -14,15 +14,10 @@ export interface ReportContent extends SequenceGaps {
   readonly closed: boolean;
 }
 
-/** The producer's loss report as an event; it takes no sequence number. */
-export class LossReport extends PendingEvent {
-  readonly content: ReportContent;
-
-  constructor(owner: Owner, source: string, content: ReportContent) {
-    const now = new Date();
-    // A backfill requires a receive time; otherwise it is ignored.
-    const options = { entity_id: owner.producer_id, event_time: now, received_at: now };
-    super(owner, capture({ series: seriesOf(source, PRODUCER_REPORT), isDeferred: false }, content, options), 0);
-    this.content = content;
-  }
+/** The loss report of a producer as an event; it takes no sequence number. */
+export function captureReport(producerId: string, source: string, content: ReportContent): Captured {
+  const now = new Date();
+  // A backfill requires a receive time; otherwise it is ignored.
+  const options = { entity_id: producerId, event_time: now, received_at: now };
+  return capture({ series: seriesOf(source, PRODUCER_REPORT), isDeferred: false }, content, options);
 }

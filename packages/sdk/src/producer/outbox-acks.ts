@@ -9,7 +9,7 @@ export type AckOutcome = 'acked' | 'rejected' | 'undelivered';
 /** A record that was sent, with its outbox position. */
 export interface StoredRecord {
   readonly position: number;
-  readonly record: string | Uint8Array;
+  readonly record: () => string | Uint8Array;
 }
 
 /**
@@ -29,9 +29,9 @@ export class OutboxAcks {
     this.#log = log;
   }
 
-  /** Adds a record that the backend has. */
-  addAcked(position: number): void {
-    this.#acked.push(position);
+  /** Adds records that the backend has. */
+  addAllAcked(positions: readonly number[]): void {
+    for (const position of positions) this.#acked.push(position);
   }
 
   /** Adds a result. A record that the backend rejected is acknowledged: the backend keeps it with the reason. */
@@ -54,7 +54,9 @@ export class OutboxAcks {
     await Promise.all(this.#deadLetters);
   }
 
-  async #deadLetter({ position, record }: StoredRecord, { code, message: detail }: KitError): Promise<void> {
+  async #deadLetter(stored: StoredRecord, { code, message: detail }: KitError): Promise<void> {
+    const { position } = stored;
+    const record = stored.record();
     const bytes = typeof record === 'string' ? utf8Bytes(record) : record;
     const failed = await this.#outbox.deadLetter({ position, record: bytes }, { code, detail });
     if (failed === null) this.#log({ level: 'warn', event: 'dead_letter', count: 1, code, detail });

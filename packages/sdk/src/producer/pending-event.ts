@@ -1,7 +1,4 @@
-import { type CallerContext, type ErrorCode, type IngestResult, KitError, type Outcome } from '@pik/schema/events';
-
-import type { AcceptedResults } from './accepted-results.ts';
-import { type Captured, eventIdOf, type Frame, recordOf, type Stamp } from './captured.ts';
+import type { ErrorCode, IngestResult, KitError, Outcome } from '@pik/schema/events';
 
 /**
  * Result of one emit. ACCEPTED, DUPLICATE and CONFLICT: the backend has stored the bytes. REJECTED: the backend keeps
@@ -31,118 +28,54 @@ export interface Emitted {
   readonly stored: Promise<KitError | null>;
 }
 
-/** The producer that owns an event. */
-export interface Owner {
-  readonly producer_id: string;
-  onAwaited(): void;
-  /** See `Outbox.stored`. */
-  stored(position: number): Promise<KitError | null>;
+/** The events of a batch, by their index. */
+export interface EventHome {
+  eventIdAt(index: number): string | null;
+  resultOf(index: number): Promise<EmitResult>;
+  storedOf(index: number): Promise<KitError | null>;
 }
 
-/** An emitted event until it has its result. It may never be sent. */
-export class PendingEvent implements Emitted, Stamp {
-  /**
-   * The captured event. Set to null once it is encoded into a request or has its result, so that a retained handle
-   * keeps no payload.
-   */
-  captured: Captured | null;
-  /** Characters of the record, rounded up. */
-  readonly chars: number;
-  /** Sequence number; 0 for events that take none. */
-  readonly seq: number;
-  /** Position in the outbox, or the reason why the outbox does not have it; null without an outbox. */
-  storage: number | KitError | null = null;
-  /** Async context in which `onResult` is called; null if it is not set. */
-  caller: CallerContext | null = null;
-  readonly #owner: Owner;
-  #eventId: string | null | undefined = undefined;
-  #result: EmitResult | null = null;
-  /** The results that hold this event's, until somebody reads it, and its place there. */
-  #accepted: AcceptedResults | null = null;
-  #acceptedAt = 0;
-  #promise: Promise<EmitResult> | null = null;
-  #resolve: ((result: EmitResult) => void) | null = null;
+/** An emitted event of a batch. */
+export class PendingEvent implements Emitted {
+  readonly #home: EventHome;
+  readonly #index: number;
 
-  constructor(owner: Owner, captured: Captured | null, seq: number) {
-    this.#owner = owner;
-    this.captured = captured;
-    this.chars = captured?.chars ?? 0;
-    this.seq = seq;
-  }
-
-  /** Id of the producer, for identities by occurrence. */
-  get id(): string {
-    return this.#owner.producer_id;
+  constructor(home: EventHome, index: number) {
+    this.#home = home;
+    this.#index = index;
   }
 
   get event_id(): string | null {
-    if (this.#eventId === undefined)
-      this.#eventId = this.#known?.event_id ?? (this.captured && eventIdOf(this.captured, this.#stamp));
-    return this.#eventId;
-  }
-
-  /** The record as sent; empty once the event is no longer kept here. */
-  record(frame: Frame): string {
-    return this.captured === null ? '' : recordOf(this.captured, this.seq, frame);
+    return this.#home.eventIdAt(this.#index);
   }
 
   get result(): Promise<EmitResult> {
-    const known = this.#known;
-    if (known !== null) return Promise.resolve(known);
-    if (this.#promise === null) {
-      this.#promise = new Promise((resolve) => {
-        this.#resolve = resolve;
-      });
-      this.#owner.onAwaited();
-    }
-    return this.#promise;
+    return this.#home.resultOf(this.#index);
   }
 
   get stored(): Promise<KitError | null> {
-    if (typeof this.storage === 'number') return this.#owner.stored(this.storage);
-    return Promise.resolve(this.storage ?? new KitError('CONFIG_INVALID', 'the producer has no outbox'));
+    return this.#home.storedOf(this.#index);
   }
+}
 
-  get isResolved(): boolean {
-    return this.#result !== null || this.#accepted !== null;
-  }
+/** An event that has its result at once: it is in no batch. */
+export class SettledEvent implements Emitted {
+  readonly event_id: string | null;
+  readonly #result: EmitResult;
+  readonly #stored: () => Promise<KitError | null>;
 
-  get #known(): EmitResult | null {
-    if (this.#result === null && this.#accepted !== null) {
-      this.#result = this.#accepted.at(this.#acceptedAt);
-      this.#accepted = null;
-    }
-    return this.#result;
-  }
-
-  get #stamp(): Stamp | null {
-    return this.seq === 0 ? null : this;
-  }
-
-  /** Notes the id that another thread derived from the same fields. */
-  noteEventId(eventId: string | null): void {
-    this.#eventId ??= eventId;
-  }
-
-  resolve(result: EmitResult): void {
-    // The id of a rejected event is not in its result, and can still be read when the payload is gone.
-    if (result.event_id === null) this.#eventId = this.event_id;
+  constructor(result: EmitResult, stored: () => Promise<KitError | null>) {
+    this.event_id = result.event_id;
     this.#result = result;
-    this.captured = null;
-    this.caller = null;
-    this.#resolve?.(result);
+    this.#stored = stored;
   }
 
-  /** Resolves an accepted event with its place among results; they become an object when somebody reads it. */
-  accept(results: AcceptedResults, index: number): void {
-    if (this.#resolve !== null) {
-      this.resolve(results.at(index));
-      return;
-    }
-    this.#accepted = results;
-    this.#acceptedAt = index;
-    this.captured = null;
-    this.caller = null;
+  get result(): Promise<EmitResult> {
+    return Promise.resolve(this.#result);
+  }
+
+  get stored(): Promise<KitError | null> {
+    return this.#stored();
   }
 }
 

@@ -51,3 +51,10 @@ export interface OpenBatch {
 export interface Poster {
   open(content: BatchContent): OpenBatch;
 }
+
+/** The indexes of consecutive records. */
+export function indexesOf(first: number, count: number): readonly number[] {
+  const indexes: number[] = [];
+  for (let index = first; index < first + count; index++) indexes.push(index);
+  return indexes;
+}

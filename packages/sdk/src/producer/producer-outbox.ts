@@ -3,7 +3,6 @@ import type { Outbox } from '../outbox/outbox-port.ts';
 import { Backlog, type BacklogDeps } from './backlog.ts';
 import { type Captured, type Frame, fixRecord, frameOf } from './captured.ts';
 import { OutboxAcks } from './outbox-acks.ts';
-import type { PendingEvent } from './pending-event.ts';
 import type { Signal } from './signal.ts';
 
 /** If the backend takes nothing for this long, a closing producer leaves its stored events to the next start. */
@@ -11,7 +10,8 @@ const LEAVE_MS = 5_000;
 
 /** State of a closing producer: its pending events, and how many the backend has taken. */
 export interface ClosingState {
-  readonly held: () => readonly PendingEvent[];
+  /** The waits for the storage of the pending events. */
+  readonly held: () => readonly Promise<KitError | null>[];
   readonly taken: () => number;
   readonly changed: Signal;
 }
@@ -33,13 +33,14 @@ export class ProducerOutbox {
   }
 
   /** Appends an event in the form in which it is sent. Returns null, or the reason if the outbox does not take it. */
-  append(event: PendingEvent, captured: Captured): KitError | null {
+  append(captured: Captured, seq: number): KitError | null {
     try {
-      event.storage = this.#outbox.append(fixRecord(captured, event.seq, this.#frameNow()));
+      captured.storage = this.#outbox.append(fixRecord(captured, seq, this.#frameNow()));
       return null;
     } catch (cause) {
-      event.storage = KitError.is(cause) ? cause : new KitError('OUTBOX_FAILED', String(cause), { cause });
-      return event.storage;
+      const error = KitError.is(cause) ? cause : new KitError('OUTBOX_FAILED', String(cause), { cause });
+      captured.storage = error;
+      return error;
     }
   }
 
@@ -49,8 +50,8 @@ export class ProducerOutbox {
   }
 
   /** Removes an event that was given up for good. */
-  acknowledge({ storage }: PendingEvent): void {
-    if (typeof storage === 'number') this.#outbox.acknowledge([storage]);
+  acknowledge(position: number | null): void {
+    if (position !== null) this.#outbox.acknowledge([position]);
   }
 
   stored(position: number): Promise<KitError | null> {
@@ -72,7 +73,7 @@ export class ProducerOutbox {
   async stopIfStalled({ held, taken, changed }: ClosingState): Promise<void> {
     const { breaker, timers } = this.#deps.delivery;
     await this.#outbox.flush().catch(() => undefined);
-    const failed = await Promise.all(held().map(({ stored }) => stored));
+    const failed = await Promise.all(held());
     for (let before = -1; failed.every((error) => error === null) && !breaker.stopped.aborted; ) {
       if (breaker.openedBy !== null || taken() + this.backlog.stats.acked === before)
         return breaker.stop(breaker.openedBy ?? new KitError('TIMEOUT'));

@@ -1,22 +1,9 @@
+import type { CallerContext } from '@pik/schema/events';
+
+import { Batch, type Owner } from './batch.ts';
+import type { Captured } from './captured.ts';
+import type { ReportContent } from './loss-report.ts';
 import type { PendingEvent } from './pending-event.ts';
-
-/** The events of one request. */
-export class Batch {
-  readonly events: PendingEvent[] = [];
-  chars = 0;
-  /** Time at which the batch was closed, by the clock of the timers; infinite while it is open. */
-  closedMs = Number.POSITIVE_INFINITY;
-
-  get firstSeq(): number {
-    return this.events[0]?.seq ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** Lowest outbox position of its events. */
-  get firstPosition(): number {
-    for (const { storage } of this.events) if (typeof storage === 'number') return storage;
-    return Number.POSITIVE_INFINITY;
-  }
-}
 
 /** Limits of a batch. */
 export interface BatchLimits {
@@ -24,20 +11,34 @@ export interface BatchLimits {
   readonly batchBytesMax: number;
 }
 
+/** Dependencies of a queue. */
+export interface QueueDeps {
+  readonly limits: BatchLimits;
+  readonly owner: Owner;
+  readonly now: () => number;
+}
+
+/** An event that waits. */
+export interface QueuedEvent {
+  readonly captured: Captured;
+  readonly seq: number;
+  /** The context in which a hook gets its result; null without a hook. */
+  readonly caller: CallerContext | null;
+}
+
 /** Waiting events, grouped into batches as they arrive. */
 export class Queue {
-  readonly #limits: BatchLimits;
-  readonly #now: () => number;
+  readonly #deps: QueueDeps;
   readonly #full: Batch[] = [];
-  #open = new Batch();
+  #open: Batch;
 
-  constructor(limits: BatchLimits, now: () => number) {
-    this.#limits = limits;
-    this.#now = now;
+  constructor(deps: QueueDeps) {
+    this.#deps = deps;
+    this.#open = new Batch(deps.owner);
   }
 
   get isEmpty(): boolean {
-    return this.#open.events.length === 0 && this.#full.length === 0;
+    return this.#open.count === 0 && this.#full.length === 0;
   }
 
   get hasFullBatch(): boolean {
@@ -61,43 +62,51 @@ export class Queue {
     return [...this.#full, this.#open];
   }
 
-  /** Adds an event. Returns true if a full batch is waiting. */
-  push(event: PendingEvent): boolean {
-    const { batchCountMax, batchBytesMax } = this.#limits;
-    const { chars } = event;
-    if (this.#open.events.length > 0 && this.#open.chars + chars > batchBytesMax) this.#closeBatch();
-    this.#open.events.push(event);
-    this.#open.chars += chars;
-    if (this.#open.events.length >= batchCountMax || this.#open.chars >= batchBytesMax) this.#closeBatch();
-    return this.#full.length > 0;
+  /** Adds an event. */
+  push({ captured, seq, caller }: QueuedEvent): PendingEvent {
+    const event = this.#batchFor(captured).add(captured, seq, caller);
+    this.#closeIfFull();
+    return event;
+  }
+
+  /** Adds a loss report. */
+  pushReport(captured: Captured, content: ReportContent): void {
+    this.#batchFor(captured).addReport(captured, content);
+    this.#closeIfFull();
   }
 
   /** Removes and returns the oldest full batch, or else the open one; null if the queue is empty. */
   take(): Batch | null {
-    if (this.#full.length === 0 && this.#open.events.length > 0) this.#closeBatch();
+    if (this.#full.length === 0 && this.#open.count > 0) this.#closeBatch();
     return this.#full.shift() ?? null;
   }
 
-  /** Removes and returns the oldest event. */
-  dropOldest(): PendingEvent | null {
+  /** Removes the oldest event. Returns its place; null if the queue is empty. */
+  dropOldest(): { readonly batch: Batch; readonly index: number } | null {
     const batch = this.#full[0] ?? this.#open;
-    const event = batch.events.shift() ?? null;
-    if (event === null) return null;
-    batch.chars -= event.chars;
-    if (batch.events.length === 0 && batch !== this.#open) this.#full.shift();
-    return event;
+    if (batch.count === 0) return null;
+    const index = batch.dropFirst();
+    if (batch.count === 0 && batch !== this.#open) this.#full.shift();
+    return { batch, index };
+  }
+
+  /** The batch that takes an event. */
+  #batchFor({ chars }: Captured): Batch {
+    const { count, chars: taken } = this.#open;
+    if (count > 0 && taken + chars > this.#deps.limits.batchBytesMax) this.#closeBatch();
+    return this.#open;
+  }
+
+  #closeIfFull(): void {
+    const { batchCountMax, batchBytesMax } = this.#deps.limits;
+    if (this.#open.count >= batchCountMax || this.#open.chars >= batchBytesMax) this.#closeBatch();
   }
 
   #closeBatch(): void {
-    this.#open.closedMs = this.#now();
+    this.#open.closedMs = this.#deps.now();
     this.#full.push(this.#open);
-    this.#open = new Batch();
+    this.#open = new Batch(this.#deps.owner);
   }
-}
-
-/** The events of batches, without loss reports. */
-export function eventsOf(batches: readonly Batch[]): PendingEvent[] {
-  return batches.flatMap(({ events }) => events.filter(({ seq }) => seq > 0));
 }
 
 /** Lowest sequence number or outbox position of all waiting and in-flight events. A loss report counts as 0. */

@@ -1,8 +1,9 @@
-import { callerContext, KitError } from '@pik/schema/events';
+import { type CallerContext, callerContext, KitError } from '@pik/schema/events';
 import type { AcceptedResults } from './accepted-results.ts';
+import type { Batch } from './batch.ts';
 import type { DeliveryResult } from './delivery.ts';
-import { LossReport } from './loss-report.ts';
-import { type EmitResult, type Emitted, type PendingEvent, rejected, undelivered } from './pending-event.ts';
+import type { ReportContent } from './loss-report.ts';
+import { type EmitResult, type Emitted, rejected, type SettledEvent, undelivered } from './pending-event.ts';
 import type { ProducerStats } from './producer.ts';
 import { SequenceGapTracker } from './sequence-gaps.ts';
 
@@ -33,9 +34,9 @@ export class ResultTracker {
     this.#counts.emitted += 1;
   }
 
-  /** Remembers the caller's async context, in which the hook is called, whichever batch delivers the result. */
-  captureCaller(event: PendingEvent): void {
-    if (this.#onResult !== undefined) event.caller = callerContext();
+  /** The caller's async context, in which the hook is called, whichever batch delivers the result; null without a hook. */
+  callerNow(): CallerContext | null {
+    return this.#onResult === undefined ? null : callerContext();
   }
 
   /** Whether there is anything to report: sequence gaps, or that the producer has closed. */
@@ -44,56 +45,78 @@ export class ResultTracker {
   }
 
   /** Resolves an event with the result of its delivery. */
-  release(event: PendingEvent, result: DeliveryResult): void {
-    if (event instanceof LossReport) this.#releaseReport(event, result);
+  release(batch: Batch, index: number, result: DeliveryResult): void {
+    const report = batch.reportAt(index);
+    if (report !== null) this.#releaseReport(batch, index, { report, result });
     else if ('status' in result)
-      this.resolve(event, result as EmitResult, result.status === 'REJECTED' ? 'rejected' : 'acked');
+      this.#resolve(batch, index, [result as EmitResult, result.status === 'REJECTED' ? 'rejected' : 'acked']);
     else if (result.code === 'EVENT_TOO_LARGE') {
-      this.gaps.add('dropped', event.seq);
-      this.resolve(event, rejected(result), 'rejected');
+      this.gaps.add('dropped', batch.seqAt(index));
+      this.#resolve(batch, index, [rejected(result), 'rejected']);
     } else {
-      this.gaps.add('undelivered', event.seq);
-      this.resolve(event, undelivered(event.event_id, result), 'undelivered');
+      this.gaps.add('undelivered', batch.seqAt(index));
+      this.#resolve(batch, index, [undelivered(batch.eventIdAt(index), result), 'undelivered']);
     }
   }
 
-  /** Resolves an accepted event, with an object for its result only if the hook wants one. */
-  accept(event: PendingEvent, results: AcceptedResults, index: number): void {
-    if (this.#onResult !== undefined || event instanceof LossReport) this.release(event, results.at(index));
-    else {
-      this.#counts.acked += 1;
-      event.accept(results, index);
-    }
+  /** Resolves a batch whose events were all accepted. Returns false if they must be resolved one by one. */
+  acceptAll(batch: Batch, results: AcceptedResults): boolean {
+    if (this.#onResult !== undefined || batch.hasReports) return false;
+    this.#counts.acked += batch.count;
+    batch.acceptAll(results);
+    return true;
   }
 
   /** Resolves an event that is dropped to make room. */
-  drop(event: PendingEvent, error: KitError): void {
-    if (event instanceof LossReport) return void this.#releaseReport(event, error);
-    this.gaps.add('dropped', event.seq);
-    this.resolve(event, undelivered(event.event_id, error), 'dropped');
+  drop(batch: Batch, index: number, error: KitError): void {
+    const report = batch.reportAt(index);
+    if (report !== null) return void this.#releaseReport(batch, index, { report, result: error });
+    this.gaps.add('dropped', batch.seqAt(index));
+    this.#resolve(batch, index, [undelivered(batch.eventIdAt(index), error), 'dropped']);
   }
 
-  resolve(event: PendingEvent, result: EmitResult, counter: Counter): void {
+  /** Counts an event that is in no batch, and has its result at once. */
+  settle(event: SettledEvent, [result, counter]: Settlement): SettledEvent {
     this.#counts[counter] += 1;
-    const { caller } = event;
-    event.resolve(result);
-    if (this.#onResult === undefined) return;
+    this.#call(() => this.#onResult?.(result, event));
+    return event;
+  }
+
+  #resolve(batch: Batch, index: number, [result, counter]: Settlement): void {
+    this.#counts[counter] += 1;
+    const hooked = batch.hookedAt(index);
+    batch.resolve(index, result);
+    const onResult = this.#onResult;
+    if (hooked === null || onResult === undefined) return;
+    this.#call(() => hooked.caller.runInAsyncScope(onResult, undefined, result, hooked.event));
+  }
+
+  /** An exception in the hook must not cost an event its result. */
+  #call(hook: () => void): void {
     try {
-      if (caller === null) this.#onResult(result, event);
-      else caller.runInAsyncScope(this.#onResult, undefined, result, event);
+      hook();
     } catch {
-      // An exception in the hook must not cost an event its result.
+      // See above.
     }
   }
 
   /** A loss report is not counted. The gaps of an undelivered report go into the next one. */
-  #releaseReport(event: LossReport, result: DeliveryResult): void {
+  #releaseReport(batch: Batch, index: number, { report, result }: ReportResult): void {
     if (KitError.is(result)) {
-      this.gaps.restore(event.content);
-      event.resolve(undelivered(event.event_id, result));
+      this.gaps.restore(report);
+      batch.resolve(index, undelivered(batch.eventIdAt(index), result));
     } else {
-      this.#isClosedReported ||= event.content.closed;
-      event.resolve(result as EmitResult);
+      this.#isClosedReported ||= report.closed;
+      batch.resolve(index, result as EmitResult);
     }
   }
+}
+
+/** The result of an event, and the counter of its kind. */
+export type Settlement = readonly [EmitResult, Counter];
+
+/** A loss report and the result of its delivery. */
+interface ReportResult {
+  readonly report: ReportContent;
+  readonly result: DeliveryResult;
 }

@@ -35,8 +35,8 @@ export class Room {
     this.#chars += chars;
   }
 
-  free(chars: number): void {
-    this.count -= 1;
+  free(chars: number, count = 1): void {
+    this.count -= count;
     this.#chars -= chars;
   }
 }

@@ -3,6 +3,7 @@ import { acceptedParts } from '../accepted-results.ts';
 import { contentOf } from '../content-transfer.ts';
 import { type InlineBatch, InlinePoster } from '../inline-poster.ts';
 import { openPost } from '../post.ts';
+import { indexesOf } from '../poster.ts';
 import type { Post } from '../posting.ts';
 import type { RequestPath } from '../transport.ts';
 import { errorParts, type FromThread, type ThreadReady, type ThreadTarget, type ToThread } from './messages.ts';
@@ -90,7 +91,7 @@ class Server {
     }
     if (batch === undefined) throw new RangeError(`batch ${number} was released`);
     if (batch.selection !== selection) {
-      batch.indexes = indexes ?? Array.from({ length: batch.count }, (_, index) => index);
+      batch.indexes = indexes ?? indexesOf(0, batch.count);
       batch.selection = selection;
     }
     return batch;
