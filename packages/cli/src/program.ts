@@ -1,6 +1,6 @@
 import tab from '@bomb.sh/tab/commander';
-import { printable, VIEWS } from '@pik/render';
-import { computeQuestion, KitError, QUESTION_NAMES, QUESTIONS } from '@pik/schema';
+import { VIEWS } from '@pik/render';
+import { computeQuestion, QUESTION_NAMES, QUESTIONS } from '@pik/schema';
 import { Command, CommanderError } from 'commander';
 import own from '../package.json' with { type: 'json' };
 import { compute } from './commands/compute.ts';
@@ -14,9 +14,8 @@ import { REPLAY_FIELDS, replay } from './commands/replay.ts';
 import { replays } from './commands/replays.ts';
 import { schema } from './commands/schema.ts';
 import { status } from './commands/status.ts';
-import { isErrno } from './errno.ts';
+import { errorText } from './error-text.ts';
 import { EXIT, exitOf } from './exit-status.ts';
-import { foreignErrorText } from './foreign-error.ts';
 import { addMonitors } from './monitor-commands.ts';
 import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { addAnswers } from './program/answer-commands.ts';
@@ -27,7 +26,7 @@ import { addSignedLog, addVerification } from './program/log-commands.ts';
 import { wholeNumber } from './program/whole-number.ts';
 import { withoutSecrets } from './secrets.ts';
 import { addTaps } from './tap-commands.ts';
-import { inFlags, withRange } from './times.ts';
+import { withRange } from './times.ts';
 import { watching, withWatch } from './watch.ts';
 
 /** Runs the command in `args` and returns its exit status, one of `EXIT`. */
@@ -41,29 +40,10 @@ export async function run(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (!(error instanceof CommanderError))
-      writeErr(`pik: ${printable(withoutSecrets(errorText(error, args)))}
-`);
+    if (!(error instanceof CommanderError)) writeErr(`pik: ${errorText(error, args)}\n`);
     return exitOf(error);
   }
 }
-
-/** One line that states the problem and, if there is one, the way out. */
-function errorText(error: unknown, args: readonly string[]): string {
-  // SQLite is built into Node; commands that only talk to a server do not need it.
-  if (isErrno(error, 'ERR_UNKNOWN_BUILTIN_MODULE'))
-    return `this command needs Node 22.18 or newer; this is ${process.version}`;
-  if (!KitError.is(error)) return foreignErrorText(error);
-  const hint = HINTS[error.code];
-  const text = `${error.code}: ${error.message}${hint === undefined ? '' : ` (${hint})`}`;
-  // Messages of other codes name fields of records, not flags.
-  return error.code === 'REQUEST_INVALID' ? inFlags(text, args) : text;
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-  NETWORK: 'is the server running? `pik serve` starts one; --url selects another',
-  NOT_PROCESSED: 'does the server run with its worker? `pik dead-letters` lists what failed',
-};
 
 const TAPS = ['postgres', 'redis', 'nats', 'rabbitmq', 'sqs'];
 const WORKING = new Set([

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { createInvestigator, type Investigator } from '@pik/sdk/investigator';
 import { afterAll, beforeAll } from 'vitest';
 
@@ -24,6 +25,10 @@ export function startPik(args: readonly string[], env: Record<string, string> = 
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...inherited, NO_COLOR: '1', ...env },
   });
+  return followed(child);
+}
+
+function followed(child: ChildProcessByStdio<Writable, Readable, Readable>): Pik {
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {
@@ -36,6 +41,21 @@ export function startPik(args: readonly string[], env: Record<string, string> = 
     child.once('close', (code, signal) => resolve(code ?? signal ?? 'lost')),
   );
   return { child, stdout: () => stdout, stderr: () => stderr, ended };
+}
+
+/** Whether `startInTerminal` works here. */
+export const hasTerminals = spawnSync('script', ['--version']).status === 0;
+if (!hasTerminals) console.log('tests on a terminal are skipped: no script (apt-get install bsdutils)');
+
+/** Starts `pik` on a terminal of its own, as `script` makes one; what the terminal shows is its standard output. */
+export function startInTerminal(args: readonly string[], env: Record<string, string> = {}): Pik {
+  const quoted = [process.execPath, main, ...args].map((part) => `'${part}'`).join(' ');
+  // `exec`: a shell that waits would be interrupted too, and dash then ends with 130 whatever its child answers.
+  const child = spawn('script', ['-qefc', `exec ${quoted}`, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, TERM: 'xterm', ...env },
+  });
+  return followed(child);
 }
 
 /** Runs `pik` until it exits. */

@@ -27,3 +27,31 @@ it('--watch answers again and again, and ends on ctrl-c', async () => {
     await server.ended;
   }
 });
+
+it('--watch goes on after the server was away, but does not wait for a first answer', async () => {
+  const data = join(temporaryDir(), 'data');
+  const first = await serve(data);
+  const { port } = new URL(first.url);
+  const watching = startPik(['lag', '--watch', '1', '--json', '--url', first.url]);
+  const printed = (stream: 'stdout' | 'stderr', isThere: () => boolean) =>
+    new Promise<void>((resolve, reject) => {
+      watching.child[stream]?.on('data', () => isThere() && resolve());
+      void watching.ended.then((code) => reject(new Error(`it ended with ${code}: ${watching.stderr()}`)));
+      if (isThere()) resolve();
+    });
+  try {
+    await printed('stdout', () => watching.stdout() !== '');
+    first.child.kill('SIGTERM');
+    await first.ended;
+    await printed('stderr', () => watching.stderr().includes('NETWORK'));
+    expect((await pik(['lag', '--watch', '1', '--url', first.url])).code).toBe(3);
+    const answered = watching.stdout().length;
+    const second = await serve(data, ['--port', port]);
+    await printed('stdout', () => watching.stdout().length > answered);
+    second.child.kill('SIGTERM');
+    await second.ended;
+  } finally {
+    watching.child.kill('SIGINT');
+  }
+  expect(await watching.ended).toBe('SIGINT');
+});

@@ -1,7 +1,9 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { printable, tableText } from '@pik/render';
 import { KitError } from '@pik/schema';
 
-import { writeOut } from '../output.ts';
+import { writeErr, writeOut } from '../output.ts';
 import { profileNamed } from '../profiles/choose.ts';
 import {
   checkName,
@@ -20,7 +22,7 @@ export interface LoginOptions {
   readonly profile?: string | undefined;
   readonly url?: string | undefined;
   readonly apiKey?: string | undefined;
-  /** True: the key is the first line of standard input. */
+  /** True: the key is the first line of standard input; a terminal asks for it. */
   readonly withKey?: boolean | undefined;
   /** False: store it without asking the server. */
   readonly check: boolean;
@@ -36,7 +38,7 @@ const INPUT_CHARS_MAX = 4_096;
 export async function login(options: LoginOptions): Promise<boolean> {
   const name = checkName(options.profile ?? (process.env.PIK_PROFILE || DEFAULT_PROFILE));
   const before = readProfiles();
-  const apiKey = options.withKey === true ? await firstLineOfInput() : options.apiKey;
+  const apiKey = options.withKey === true ? await keyOfInput() : options.apiKey;
   const url = options.url ?? (process.env.PIK_URL || profileNamed(before, name)?.url);
   const { apiKey: given, ...server } = connection({ url, apiKey }, { isAlone: true });
   const key = given?.trim();
@@ -93,14 +95,36 @@ function used(name: string): Profiles {
   return after;
 }
 
+/** The key from a pipe, or typed at a prompt of the terminal, which does not show it. */
+async function keyOfInput(): Promise<string> {
+  const line = process.stdin.isTTY ? await hiddenLine('Key: ') : await firstLineOfInput();
+  if (line.trim() === '')
+    throw new KitError('CONFIG_INVALID', '--with-key reads the key from standard input, which is empty');
+  return line.trim();
+}
+
+async function hiddenLine(prompt: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  // The interface takes Ctrl+C from the terminal.
+  lines.once('SIGINT', () => {
+    lines.close();
+    process.kill(process.pid, 'SIGINT');
+  });
+  writeErr(prompt);
+  try {
+    return await lines.question('');
+  } finally {
+    lines.close();
+    writeErr('\n');
+  }
+}
+
 async function firstLineOfInput(): Promise<string> {
   let text = '';
   for await (const chunk of process.stdin) {
     text += String(chunk);
     if (text.includes('\n') || text.length > INPUT_CHARS_MAX) break;
   }
-  const [line = ''] = text.split(/\r?\n/, 1);
-  if (line.trim() === '')
-    throw new KitError('CONFIG_INVALID', '--with-key reads the key from standard input, which is empty');
-  return line.trim();
+  return text.split(/\r?\n/, 1)[0] ?? '';
 }

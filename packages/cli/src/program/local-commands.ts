@@ -113,7 +113,7 @@ export function addProfiles(program: Command, done: Done): void {
       '--api-key <key>',
       'API key; default PIK_API_KEY. Other users of this machine may see it while the command runs',
     )
-    .option('--with-key', 'read the key from standard input')
+    .option('--with-key', 'read the key from standard input, or ask for it on a terminal')
     .option('--no-check', 'store it without asking the server')
     .action(async (options) => done(await login(options)));
   program
