@@ -173,6 +173,14 @@ export const ROUTES = define({
   rejects: rejectsQuestion,
   reingest: reingestAction,
   verify: verifyQuestion,
+  mcp: {
+    ...act,
+    path: '/mcp',
+    scope: 'investigate',
+    audit: 'none',
+    exposes: 'payload',
+    summary: 'The questions as tools of the Model Context Protocol; each call of a tool is a request of its own.',
+  },
   healthz: {
     ...own,
     path: '/healthz',

@@ -215,6 +215,10 @@ const OTHER_LIMITS = {
   alert_retry_ms_max: 3_600_000,
   /** Attempts at one alert before it is given up: about four days. */
   alert_tries_max: 100,
+  /** Characters of stored data in one answer to an assistant (MCP). */
+  mcp_answer_chars_max: 24_000,
+  /** One request of an assistant (MCP). */
+  mcp_request_bytes_max: 262_144,
 } as const;
 
 /**

@@ -47,7 +47,7 @@ async function answerBy(
 ): Promise<Answer> {
   if (handler === undefined) throw new KitError('INTERNAL', `${question.route} is not a question`);
   const { url, accept, requestId, receivedMs, principal, params } = question;
-  const services: Services<RoutedPipeline> = { pipeline, readers: null, health: null, metricsText: null };
+  const services: Services<RoutedPipeline> = { pipeline, readers: null, health: null, metricsText: null, mcp: null };
   const headers = accept === null ? {} : { accept };
   return handler(services, {
     ...{ requestId, receivedMs, principal, params, notes: { bytes_in: 0 } },

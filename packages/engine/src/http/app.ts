@@ -38,6 +38,8 @@ export interface AppOptions<P = Pipeline> {
   readonly health?: (() => Promise<ProcessHealth>) | undefined;
   /** The metrics in the Prometheus text format. Default: `GET /metrics` is not found. */
   readonly metricsText?: (() => Promise<string>) | undefined;
+  /** Answers `POST /mcp`, after the check of the key. Default: it is not found. */
+  readonly mcp?: ((request: Request) => Promise<Response>) | undefined;
 }
 
 /** The whole HTTP API as one function, the same in a server, in a Lambda function and inside a process. */
@@ -114,8 +116,8 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
 
 /** Binds each handler to the services that it calls, so that later code needs no knowledge of their types. */
 function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<RouteName, Answerer> {
-  const { pipeline, metricsText = null, health = null, readers = null } = options;
-  const services: Services<P> = { pipeline, metricsText, health, readers };
+  const { pipeline, metricsText = null, health = null, readers = null, mcp = null } = options;
+  const services: Services<P> = { pipeline, metricsText, health, readers, mcp };
   const asking = options.asking ?? (({ signal }) => ({ signal }));
   const hasKeys = options.apiKeys !== undefined && options.authenticate === undefined;
   const answerers = new Map<RouteName, Answerer>();

@@ -34,6 +34,8 @@ export interface Services<P = Pipeline> {
   readonly health: (() => Promise<ProcessHealth>) | null;
   /** The metrics in the Prometheus text format, if this process has any. */
   readonly metricsText: (() => Promise<string>) | null;
+  /** Answers MCP, if this process does. */
+  readonly mcp: ((request: Request) => Promise<Response>) | null;
 }
 
 /** One request after authentication and query check. */

@@ -26,4 +26,9 @@ export const INVESTIGATE_HANDLERS = {
     if (metricsText === null) throw new KitError('NOT_FOUND', 'this process keeps no metrics');
     return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await metricsText() };
   },
+  mcp: async ({ mcp }, { request }) => {
+    if (mcp === null) throw new KitError('NOT_FOUND', 'this process does not answer MCP');
+    const { status, headers, body } = await mcp(request);
+    return { status, type: headers.get('content-type') ?? 'application/json', body };
+  },
 } satisfies Handlers<InvestigatePipeline>;

@@ -24,6 +24,7 @@ const BODIES: { readonly [N in RouteName]?: string } = {
   segment: '{}',
   otlpLogs: '{}',
   hook: '{}',
+  mcp: '{}',
   replay: '{}',
   redrive: '{"message_ids":["none"]}',
   muteMonitor: '{"minutes":1}',
