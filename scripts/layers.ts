@@ -62,6 +62,11 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
     types: /^(@aws-sdk\/client-sqs|@nats-io\/jetstream|amqplib|pg)$/,
   },
   {
+    layer: 'mcp',
+    files: /^packages\/mcp\/src\//,
+    may: /^(packages\/mcp\/src\/|@pik\/(schema|sdk\/investigator)$|@modelcontextprotocol\/server(\/stdio)?$|node:crypto$)/,
+  },
+  {
     layer: 'verifier',
     files: /^packages\/verifier\/src\//,
     may: /^(packages\/verifier\/src\/|node:(crypto|fs|path|zlib)$)/,
@@ -144,6 +149,6 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|taps|verifier|render|engine|console)|commander$|csv-parse$|hyparquet$|@duckdb\/node-api$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|taps|mcp|verifier|render|engine|console)|commander$|csv-parse$|hyparquet$|@duckdb\/node-api$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];
