@@ -92,6 +92,7 @@ export default defineConfig({
       group('Operate', [
         page('One machine', '/operations'),
         page('Monitors and alerts', '/monitors'),
+        page('Assistants (MCP)', '/assistants'),
         page('Prove it', '/prove-it'),
         page('Troubleshooting', '/troubleshooting'),
         page('Errors', '/errors'),

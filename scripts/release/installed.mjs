@@ -25,7 +25,7 @@ const here = process.execPath;
 const nodes = isSupported ? [nodeOf('22'), here] : [here];
 const producers = ['schema', 'aggregates', 'sdk'];
 
-const cli = project('cli', ['cli', 'engine', 'render', 'console', 'taps', 'verifier', ...producers], []);
+const cli = project('cli', ['cli', 'engine', 'render', 'console', 'taps', 'mcp', 'verifier', ...producers], []);
 const pik = join(cli, 'node_modules', scope, 'cli/dist/main.js');
 for (const node of nodes.filter((path) => path !== null)) {
   const version = execFileSync(node, [pik, '--version'], { encoding: 'utf8' });

@@ -95,6 +95,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   check: { yes: 'nothing is wrong', no: 'something is; 3 if nothing is, but a monitor could not be judged' },
   history: { yes: 'the value has versions', no: 'it has none' },
   compute: { yes: 'the value', no: null },
+  mcp: { yes: 'the assistant closed the input', no: null },
   completion: { yes: 'the script', no: null },
 };
 

@@ -21,7 +21,7 @@ import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { addAnswers } from './program/answer-commands.ts';
 import { client, type Done } from './program/client.ts';
 import { addExamples } from './program/examples.ts';
-import { addDemo, addDoctor, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
+import { addDemo, addDoctor, addMcp, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
 import { addSignedLog, addVerification } from './program/log-commands.ts';
 import { wholeNumber } from './program/whole-number.ts';
 import { withoutSecrets } from './secrets.ts';
@@ -100,6 +100,7 @@ export function createProgram(done: Done): Command {
   addMonitors(program, done);
   addReplays(program, done);
   addValues(program, done);
+  addMcp(program);
   addCompletion(program);
   addExamples(program);
   return program;

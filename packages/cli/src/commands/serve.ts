@@ -19,6 +19,7 @@ import { loadConfig, type PikConfig } from '../config.ts';
 import { createHourCloser } from '../hour-closer.ts';
 import { createLogWriter } from '../log-writer.ts';
 import { openSinks, startMonitorWatch } from '../monitor-watch.ts';
+import { openMcp } from '../open-mcp.ts';
 import { writeOut } from '../output.ts';
 import { PARSER_MODULE, parserThreads, READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
 import { createServerHealth, type ServerHealth } from '../server-health.ts';
@@ -97,6 +98,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     apiKeys: config.apiKeys,
     allowedHosts: config.apiKeys === undefined ? [...new Set([...LOOPBACK_NAMES, address.urlHost])] : undefined,
     metricsText: () => telemetry.metricsText(),
+    mcp: openMcp({ fetch: (request) => app.fetch(request), consoleUrl: config.publicUrl }),
   });
   const serveRequest = (request: Request, { incoming }: HttpBindings) => {
     const forwarded = request.headers.get('x-forwarded-for');

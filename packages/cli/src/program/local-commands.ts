@@ -86,6 +86,13 @@ export function addDoctor(program: Command, done: Done): void {
     .action(async (options) => done(await doctor(options)));
 }
 
+/** Adds `mcp`. */
+export function addMcp(program: Command): void {
+  client(program, 'mcp', 'answer an assistant over standard input and output (Model Context Protocol)')
+    .option('--read-only', 'without the tool that replays')
+    .action(async (options) => (await import('../commands/mcp.ts')).mcp(options));
+}
+
 /** Outboxes of producers on this machine; `list` reads only the files. */
 export function addOutboxes(program: Command, done: Done): void {
   const outbox = program
