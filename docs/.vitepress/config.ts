@@ -93,6 +93,7 @@ export default defineConfig({
         page('One machine', '/operations'),
         page('Monitors and alerts', '/monitors'),
         page('Assistants (MCP)', '/assistants'),
+        page('Other stores', '/reconcile'),
         page('Prove it', '/prove-it'),
         page('Troubleshooting', '/troubleshooting'),
         page('Errors', '/errors'),

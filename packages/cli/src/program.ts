@@ -23,6 +23,7 @@ import { client, type Done } from './program/client.ts';
 import { addExamples } from './program/examples.ts';
 import { addDemo, addDoctor, addMcp, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
 import { addSignedLog, addVerification } from './program/log-commands.ts';
+import { addStores } from './program/store-commands.ts';
 import { wholeNumber } from './program/whole-number.ts';
 import { withoutSecrets } from './secrets.ts';
 import { addTaps } from './tap-commands.ts';
@@ -94,6 +95,7 @@ export function createProgram(done: Done): Command {
   addTaps(program, { client, done });
   addOutboxes(program, done);
   addAnswers(program, done);
+  addStores(program, done);
   addVerification(program, done);
   addSignedLog(program);
   addReports(program, done);

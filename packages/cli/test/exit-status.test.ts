@@ -38,6 +38,9 @@ interface Cases {
  */
 const CASES: Record<string, Cases> = {
   // commands.e2e.test.ts covers their successful ends, and those of `rebuild`: they need processes.
+  // stores.test.ts covers these.
+  export: { yes: null, no: null, usage: ['out.parquet'] },
+  reconcile: { yes: [fileOf('')], no: null, usage: ['--grace', 'x'] },
   mcp: { yes: null, no: null, usage: ['more'] },
   serve: { yes: null, no: null, usage: ['--port', 'x'] },
   // demo.e2e.test.ts covers it.

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { KitError, type Match } from '@pik/schema';
 
+import { payloadText } from './payload-text.ts';
 import { COLUMNS, lockSql, SQL_LIMITS, type SqlLimits, TABLE_SQL, VIEWS_SQL } from './views.ts';
 
 /** The answer of a statement. */
@@ -81,20 +82,6 @@ async function load(connection: DuckDBConnection, matches: AsyncIterable<Match>)
     appender.endRow();
   }
   appender.closeSync();
-}
-
-/** The payload of a record in the kit's own form, or of a CloudEvent; null for others, which have only their text. */
-function payloadText(body: string | undefined): string | null {
-  if (body === undefined) return null;
-  try {
-    const record: unknown = JSON.parse(body);
-    if (typeof record !== 'object' || record === null || Array.isArray(record)) return null;
-    const name = Object.hasOwn(record, 'payload') ? 'payload' : 'data';
-    const payload = Object.entries(record).find(([member]) => member === name);
-    return payload === undefined ? null : JSON.stringify(payload[1]);
-  } catch {
-    return null;
-  }
 }
 
 /** Milliseconds between two looks at the time. */
