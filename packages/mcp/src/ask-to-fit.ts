@@ -1,4 +1,4 @@
-import { LIMITS } from '@pik/schema';
+import { LIMITS, leastOf } from '@pik/schema';
 import type { Investigator } from '@pik/sdk/investigator';
 
 import { bound } from './rules/bound.ts';
@@ -20,5 +20,5 @@ export async function askToFit(tool: Tool, { investigator, given, signal }: Aske
   const { cut } = bound(answer, LIMITS.mcp_answer_chars_max);
   const shown = cut.filter(({ path }) => tool.pages.includes(path)).map((list) => list.shown);
   if (shown.length === 0) return answer;
-  return tool.call(investigator, { ...given, limit: Math.max(1, Math.min(...shown)) }, signal);
+  return tool.call(investigator, { ...given, limit: Math.max(1, leastOf(shown)) }, signal);
 }

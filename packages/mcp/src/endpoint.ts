@@ -15,6 +15,12 @@ export interface McpEndpointOptions {
 /**
  * Creates the handler of `POST /mcp`, which keeps nothing between requests: Streamable HTTP of MCP 2026-07-28, and of earlier versions
  * without sessions. A tool can do what the caller's own key can do, and no more.
+ *
+ * @example
+ * import { createMcpEndpoint } from '@pik/mcp';
+ *
+ * declare const app: { fetch(request: Request): Promise<Response> };
+ * const answerMcp = createMcpEndpoint({ fetch: (request) => app.fetch(request) });
  */
 export function createMcpEndpoint(options: McpEndpointOptions): (request: Request) => Promise<Response> {
   const serverFor = ({ requestInfo }: { readonly requestInfo?: Request }) => {

@@ -12,7 +12,7 @@ export interface Difference {
   readonly receipt: string | null;
 }
 
-/** What a comparison has seen. */
+/** Ids that a comparison has seen. */
 export interface Totals {
   here: number;
   there: number;

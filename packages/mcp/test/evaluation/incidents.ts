@@ -9,7 +9,7 @@ export const CAUSES = [
   ...['CLOCK_AHEAD', 'LATE_ARRIVALS', 'PAYLOAD_CHANGED', 'VALUE_LATE', 'VALUE_CORRECTED'],
 ] as const;
 
-/** What somebody would report: which source looks wrong since when, or which value changed. */
+/** A report by a person: which source looks wrong since when, or which value changed. */
 export interface Symptom {
   readonly source: string;
   readonly since: string;
@@ -40,7 +40,7 @@ interface Variant {
   readonly onset: number;
 }
 
-/** What an incident does to the records of an hour of its source; returns those to send, and notes those at fault. */
+/** Changes the records of an hour of the source at fault; returns those to send, and notes those at fault. */
 type Fault = (records: Made[], run: { readonly ms: number; readonly faulty: Set<string> }) => (object | string)[];
 
 interface Made {
