@@ -9,7 +9,19 @@ const root = join(import.meta.dirname, '../../..');
 const copy = mkdtempSync(join(tmpdir(), 'new-question-'));
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-const PACKAGES = ['schema', 'aggregates', 'engine', 'sdk', 'render', 'console', 'cli', 'testkit', 'taps', 'mcp', 'verifier'];
+const PACKAGES = [
+  'schema',
+  'aggregates',
+  'engine',
+  'sdk',
+  'render',
+  'console',
+  'cli',
+  'testkit',
+  'taps',
+  'mcp',
+  'verifier',
+];
 /** Contract tests, which have no code for this question. */
 const CONTRACTS = ['engine/test/local/memory-backend.contract.test.ts', 'engine/test/http/app.contract.test.ts'].map(
   (file) => `packages/${file}`,
