@@ -40,6 +40,13 @@ it('finds what sets find, however few entries fit in memory', async () => {
   );
 });
 
+it('keeps ids with the line separators of Unicode whole', async () => {
+  const names = ['a\u2028b', 'a\u2029b', 'a\nb', 'a\rb'];
+  const found: string[] = [];
+  for await (const { id } of sorted(each(names.map(receipt)), 1)) found.push(id);
+  expect(found).toEqual(names.toSorted());
+});
+
 it.each([
   ['12.50', '12.5', true],
   ['0012', '12', true],

@@ -37,9 +37,13 @@ export async function* sorted(entries: AsyncIterable<Entry>, entriesMax = ENTRIE
   }
 }
 
+/** JSON on one line: the reader of lines also splits at the separators of Unicode, which JSON allows in texts. */
+const lineOf = (value: unknown) =>
+  JSON.stringify(value).replace(/[\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
+
 async function writeRun(file: string, entries: readonly Entry[]): Promise<void> {
   const stream = createWriteStream(file, { mode: 0o600 });
-  for (const entry of entries) if (!stream.write(`${JSON.stringify(entry)}\n`)) await once(stream, 'drain');
+  for (const entry of entries) if (!stream.write(`${lineOf(entry)}\n`)) await once(stream, 'drain');
   stream.end();
   await once(stream, 'close');
 }
