@@ -36,7 +36,7 @@ it('finds what sets find, however few entries fit in memory', async () => {
       expect(found.sort()).toEqual(expected.sort());
       expect(totals.same).toBe([...a].filter((id) => b.has(id)).length);
     }),
-    { numRuns: runs(300) },
+    runs(300),
   );
 });
 

@@ -54,9 +54,9 @@ async function* ofCsv(
   const { sample, rest } = await withSample(chunks);
   for await (const rows of csvRows(rest, { delimiter: delimiterOf(sample), name }))
     for (const { columns } of rows) {
-      const key = columns[id];
+      const key = columns?.[id];
       if (typeof key !== 'string') throw new KitError('FILE_INVALID', `${name} has no column ${id}`);
-      yield there(key, value === undefined ? null : valueText(columns[value]));
+      yield there(key, value === undefined ? null : valueText(columns?.[value]));
     }
 }
 

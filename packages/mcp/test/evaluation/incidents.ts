@@ -91,7 +91,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     });
   },
   REJECTED_JSON_SYNTAX(records, { faulty }) {
-    return records.flatMap((record, i) => {
+    return records.flatMap((record, i): (Made | string)[] => {
       if (i % 3 !== 0) return [record];
       const text = JSON.stringify(record).slice(0, -12 - i);
       faulty.add(text);
