@@ -1,13 +1,19 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { Aggregate } from '@pik/aggregates';
-import { type AppOptions, createApp, createPipeline, silentTelemetry, startWorker } from '@pik/engine';
+import { createApp, createPipeline, silentTelemetry, startWorker } from '@pik/engine';
 import { createInvestigator } from '@pik/sdk/investigator';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 
 import { createMcpEndpoint } from '../src/index.ts';
 
 /** A kit in this process, with a clock that tests move. */
-export function openWorld({ aggregates = [], apiKeys }: { aggregates?: Aggregate[]; apiKeys?: AppOptions['apiKeys'] } = {}) {
+export function openWorld({
+  aggregates = [],
+  apiKeys,
+}: {
+  aggregates?: Aggregate[];
+  apiKeys?: Parameters<typeof createApp>[0]['apiKeys'];
+} = {}) {
   const clock = createTestClock();
   const backend = createMemoryBackend(clock);
   const pipeline = createPipeline({ backend, telemetry: silentTelemetry, aggregates });
