@@ -149,6 +149,6 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'cli',
     files: /^packages\/cli\/src\//,
-    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|taps|mcp|verifier|render|engine|console)|commander$|csv-parse$|hyparquet(-writer)?$|pg$|@duckdb\/node-api$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
+    may: /^(packages\/cli\/(src\/|package\.json$)|@pik\/(schema|aggregates|sdk|taps|mcp|verifier|render|engine|console)|commander$|csv-parse$|hyparquet(-writer)?$|pg$|@aws-sdk\/client-sqs$|@duckdb\/node-api$|@bomb\.sh\/tab\/commander$|jiti$|cli-progress$|picocolors$|@hono\/node-server$|node:)/,
   },
 ];

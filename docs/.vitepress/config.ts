@@ -94,6 +94,7 @@ export default defineConfig({
         page('Monitors and alerts', '/monitors'),
         page('Assistants (MCP)', '/assistants'),
         page('Other stores', '/reconcile'),
+        page('Deliveries', '/deliver'),
         page('Prove it', '/prove-it'),
         page('Troubleshooting', '/troubleshooting'),
         page('Errors', '/errors'),

@@ -61,6 +61,10 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   tail: { yes: 'it was stopped, or has printed as many as --limit says', no: null },
   sql: { yes: 'the rows', no: null },
   export: { yes: 'the file was written', no: null },
+  deliver: {
+    yes: 'every event was delivered or left out by the transform',
+    no: 'an event failed or was held, or the delivery was stopped',
+  },
   reconcile: { yes: 'nothing differs', no: 'something differs; the output says what, and why' },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
   status: { yes: 'nothing needs attention', no: 'something does; the output says what, and since when' },

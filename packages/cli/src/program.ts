@@ -59,6 +59,7 @@ const WORKING = new Set([
   'import',
   'reingest',
   'replay',
+  'deliver',
   'drain',
   'export',
   'rotate',

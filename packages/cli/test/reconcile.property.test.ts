@@ -2,9 +2,9 @@ import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
+import { sorted } from '../src/files/sorted.ts';
 import { compareSorted, type Totals } from '../src/reconcile/compare.ts';
-import { type Entry, isSameValue, there } from '../src/reconcile/entry.ts';
-import { sorted } from '../src/reconcile/sorted.ts';
+import { BY_ID, type Entry, isSameValue, there } from '../src/reconcile/entry.ts';
 
 const ids = fc.array(fc.string({ maxLength: 3, unit: 'binary' }), { maxLength: 60 });
 const receipt = (id: string): Entry => ({
@@ -19,11 +19,11 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
 
 it('finds what sets find, however few entries fit in memory', async () => {
   await fc.assert(
-    fc.asyncProperty(ids, ids, fc.integer({ min: 1, max: 20 }), async (ours, theirs, entriesMax) => {
+    fc.asyncProperty(ids, ids, fc.integer({ min: 1, max: 20 }), async (ours, theirs, itemsMax) => {
       const totals: Totals = { here: 0, there: 0, same: 0, missing_here: 0, missing_there: 0, different: 0 };
       const compared = {
-        here: sorted(each(ours.map(receipt)), entriesMax),
-        there: sorted(each(theirs.map((id) => there(id, null))), entriesMax),
+        here: sorted(each(ours.map(receipt)), { ...BY_ID, itemsMax }),
+        there: sorted(each(theirs.map((id) => there(id, null))), { ...BY_ID, itemsMax }),
         recentFrom: '2027',
       };
       const found: string[] = [];
@@ -43,7 +43,7 @@ it('finds what sets find, however few entries fit in memory', async () => {
 it('keeps ids with the line separators of Unicode whole', async () => {
   const names = ['a\u2028b', 'a\u2029b', 'a\nb', 'a\rb'];
   const found: string[] = [];
-  for await (const { id } of sorted(each(names.map(receipt)), 1)) found.push(id);
+  for await (const { id } of sorted(each(names.map(receipt)), { ...BY_ID, itemsMax: 1 })) found.push(id);
   expect(found).toEqual(names.toSorted());
 });
 

@@ -124,6 +124,7 @@ const START_CODES = {
 /** Errors that only a client sees. */
 const CLIENT_CODES = {
   NETWORK: retry(0, 'The backend could not be reached, or the connection broke.'),
+  TARGET_REFUSED: final(0, 'The target of a delivery does not accept the event.'),
   SEND_FAILED: final(0, 'The request failed inside this process, before anything was sent.'),
   TIMEOUT: retry(0, 'No answer came within the time limit; the outcome is unknown.'),
   WINDOWS_FAILED: final(0, 'Windows of the replay could not be computed; their messages are dead letters.'),

@@ -1,13 +1,13 @@
 import { printable, tableText } from '@pik/render';
 import { counted, KitError, LIMITS } from '@pik/schema';
 
+import { sorted } from '../files/sorted.ts';
 import { rowWriter } from '../forms/forms.ts';
 import { writeErr, writeOut } from '../output.ts';
 import { compareSorted, type Difference, type Totals } from '../reconcile/compare.ts';
-import type { Entry } from '../reconcile/entry.ts';
+import { BY_ID, type Entry } from '../reconcile/entry.ts';
 import { entriesHere } from '../reconcile/here.ts';
 import { entriesOfPostgres } from '../reconcile/postgres.ts';
-import { sorted } from '../reconcile/sorted.ts';
 import { entriesOfFile, pointer } from '../reconcile/there.ts';
 import { type GlobalOptions, investigator } from '../session.ts';
 import { type RangeOptions, startOf } from '../times.ts';
@@ -32,9 +32,9 @@ const COLUMNS = ['id', 'kind', 'cause', 'here', 'there', 'receipt'] as const;
 /** Compares the ids of another store with the receipts of a range. True if nothing differs. */
 export async function reconcile(file: string | undefined, options: ReconcileOptions): Promise<boolean> {
   const pointers = { id: pointer(options.id), value: options.value === undefined ? null : pointer(options.value) };
-  const there = sorted(entriesThere(file, options));
+  const there = sorted(entriesThere(file, options), BY_ID);
   const unnamed = { count: 0 };
-  const here = sorted(entriesHere(receipts(options), { ...pointers, unnamed }));
+  const here = sorted(entriesHere(receipts(options), { ...pointers, unnamed }), BY_ID);
   const recentFrom = new Date(Date.now() - Number(options.grace) * 60_000).toISOString();
   const totals: Totals = { here: 0, there: 0, same: 0, missing_here: 0, missing_there: 0, different: 0 };
   const rows = rowWriter(options, { columns: COLUMNS });

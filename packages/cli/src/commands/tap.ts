@@ -8,6 +8,7 @@ import { loadModule } from '../load-module.ts';
 import { writeErr } from '../output.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { connection, type GlobalOptions, print } from '../session.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 /** Options of every tap. */
 export interface TapCommandOptions extends GlobalOptions {
@@ -55,21 +56,6 @@ async function mapOf({ map, source }: TapCommandOptions, usual: RecordMap): Prom
   if (map !== undefined && source !== undefined)
     throw new KitError('CONFIG_INVALID', '--source is for taps without --map: the map names the source');
   return map === undefined ? usual : checkRecordMap(await loadModule(map), map);
-}
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/** Ends the work in order at the first signal; a second one ends the process. */
-function stopSignal(): { readonly signal: AbortSignal; end(): void } {
-  const controller = new AbortController();
-  const stop = () => controller.abort();
-  for (const name of SIGNALS) process.once(name, stop);
-  return {
-    signal: controller.signal,
-    end() {
-      for (const name of SIGNALS) process.off(name, stop);
-    },
-  };
 }
 
 /** A line for a person; none for each batch. */

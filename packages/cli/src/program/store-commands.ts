@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { deliver } from '../commands/deliver.ts';
 import { exportParquet } from '../commands/export-parquet.ts';
 import { reconcile } from '../commands/reconcile.ts';
 import { withRange } from '../times.ts';
@@ -34,4 +35,26 @@ export function addStores(program: Command, done: Done): void {
     .option('--grace <minutes>', 'younger receipts may be missing there', wholeNumber, '10')
     .option('--limit <n>', 'differences to show', wholeNumber, '40')
     .action(async (file, options) => done(await reconcile(file, options)));
+  addDeliver(program, done);
+}
+
+function addDeliver(program: Command, done: Done): void {
+  withRange(client(program, 'deliver', 'send past events to another system, each with its id as the key'), {
+    from: 'first event time',
+    to: 'end of the range of event times (exclusive)',
+  })
+    .argument('<target>', 'http address, file:PATH, sqs:QUEUE-URL, or module:FILE whose default export is a target')
+    .option('--source <source>', 'only this source')
+    .option('--type <type>', 'only this event type')
+    .option('--entity <id>', 'events of this entity')
+    .option('--map <file>', 'module whose default export makes of an event what is sent; null leaves it out')
+    .option('--secret-env <name>', 'variable with the secret that signs requests, in base64')
+    .option('--rate <n>', 'events per second', '50')
+    .option('--speed <factor>', 'as far apart as they were: 1 is their own speed, 10 ten times it')
+    .option('--parallel <n>', 'requests at a time; those of an entity follow one another', '4')
+    .option('--attempts <n>', 'attempts at one event', '5')
+    .option('--journal <dir>', 'folder that keeps the delivery with an outcome for each event')
+    .option('--resume', 'continue the delivery of the journal')
+    .option('--dry-run', 'show where to, how many and what; send nothing')
+    .action(async (target, options) => done(await deliver(target, options)));
 }

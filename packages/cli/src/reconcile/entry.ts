@@ -1,3 +1,5 @@
+import type { Sorting } from '../files/sorted.ts';
+
 /** One receipt of the kit, or one record of another store, as far as a comparison needs it. */
 export interface Entry {
   readonly id: string;
@@ -38,3 +40,9 @@ function decimal(text: string): string | null {
   const digits = fraction === '' ? whole : `${whole}.${fraction}`;
   return digits === '0' ? '0' : sign + digits;
 }
+
+/** Entries in order of their ids. */
+export const BY_ID: Sorting<Entry> = {
+  compare: (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
+  itemsMax: 200_000,
+};

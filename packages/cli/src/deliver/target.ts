@@ -1,0 +1,22 @@
+/** One event on its way to a target. */
+export interface Outgoing {
+  /** Id of the delivery, the same for all of its events. */
+  readonly replay_id: string;
+  /** Key by which the receiver recognizes a repeat. */
+  readonly event_id: string;
+  readonly source: string;
+  readonly event_type: string;
+  readonly entity_id: string;
+  readonly event_time: string;
+  /** JSON of the event, or what the transform has made of it. */
+  readonly body: string;
+}
+
+/** A receiver of events. Own targets, such as a producer of Kafka, are modules whose default export is a `Target`. */
+export interface Target {
+  /** Where to, for people and in the record of the delivery; without credentials. */
+  readonly name: string;
+  /** Resolves when the receiver has accepted the event durably. A KitError with `retryable` is tried again. */
+  send(event: Outgoing, signal: AbortSignal): Promise<void>;
+  close?(): Promise<void>;
+}
