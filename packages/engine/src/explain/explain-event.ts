@@ -6,7 +6,6 @@ import {
   flagBit,
   KitError,
   LIMITS,
-  MS_PER_DAY,
   MS_PER_HOUR,
   parseTime,
   type ReceiptAddress,
@@ -17,18 +16,17 @@ import { parsedEnvelope } from '../ingest/sweep.ts';
 import type { DeliveryRow, EventRow } from '../ports/rows.ts';
 import { orExceeded, unlessEnded } from '../runtime/budget.ts';
 import type { Context } from '../runtime/context.ts';
-import { readPages } from '../runtime/pages.ts';
 import { stepOver, stepText } from '../runtime/rules/clock-steps.ts';
-import { addTo, createHistogram, decodeHistogram, mergeInto } from '../statistics/histogram.ts';
+import { createHistogram } from '../statistics/histogram.ts';
 import { rowsNear } from '../storage/nearest-rows.ts';
 import { envelopeBody } from '../storage/pack-store.ts';
 import { createPackReader } from '../storage/raw-events.ts';
-import { scanEntries } from '../storage/rules/slice-codec.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { eventHistory } from './explain-history.ts';
 import { missingFindings } from './explain-missing.ts';
 import { type BytesCheck, explainFound, explainMissing, notYetReceived } from './rules/explain.ts';
 import { conflictFinding, volatileFindings } from './rules/explain-payloads.ts';
+import { seriesLags } from './series-lags.ts';
 
 type PackReader = ReturnType<typeof createPackReader>;
 
@@ -231,27 +229,4 @@ async function payloadFindings(
     }
   }
   if (first !== null) for (const one of volatileFindings(first, repeats, rows)) findings.push(one);
-}
-
-/** The lags to compare the event's lag with: first arrivals of its series on its event day, received by the as-of time. */
-async function seriesLags({ backend: { index } }: Context, row: EventRow, asOfMs: number) {
-  const day = Math.floor(row.event_ms / MS_PER_DAY);
-  const { source, event_type } = row;
-  const query = { fromDay: day, toDay: day + 1, source, event_type };
-  const lags = createHistogram();
-  const partialPacks = new Set<string>();
-  for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: false, cursor }))) {
-    if (slice.accepted === 0 || slice.received_min_ms > asOfMs) continue;
-    // A request of imports contains receipts of many receive times.
-    if (slice.received_max_ms > asOfMs) partialPacks.add(slice.pack_id);
-    else mergeInto(lags, decodeHistogram(slice.lag));
-  }
-  if (partialPacks.size === 0) return lags;
-  for await (const slice of readPages((cursor) => index.listSlices({ ...query, withEntries: true, cursor }))) {
-    if (!partialPacks.has(slice.pack_id)) continue;
-    scanEntries(slice.entries, ({ outcome, received_ms, event_ms }) => {
-      if (outcome === 'ACCEPTED' && received_ms <= asOfMs) addTo(lags, received_ms - event_ms);
-    });
-  }
-  return lags;
 }

@@ -6,6 +6,8 @@ import { expect, it } from 'vitest';
 
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import type { Pipeline } from '../../src/api/pipeline.ts';
+import { createQuestionContext } from '../../src/api/question-context.ts';
+import { seriesLags } from '../../src/explain/series-lags.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import { type Closing, createClosedHours } from '../support/closed-hours.ts';
 
@@ -153,7 +155,7 @@ async function same<Q extends QuestionName>(
   expect(await closed.ask(question, selection)).toEqual(await plain.ask(question, selection));
 }
 
-it('reports are the same whatever hours are closed', async () => {
+it('reports, and the lags behind the story of an event, are the same whatever hours are closed', async () => {
   await fc.assert(
     fc.asyncProperty(lives, fc.array(questions, { minLength: 4, maxLength: 8 }), async (life, asked) => {
       const lived = await live(life);
@@ -163,6 +165,11 @@ it('reports are the same whatever hours are closed', async () => {
         const base = { ...rangeOf(one), time_zone, source, event_type, limit: 100 };
         await same(lived, 'failures', { ...base, by });
         await same(lived, 'lag', { ...base, basis, by, include_imported, late_over_ms, worst });
+        const event = { source: 'a', event_type: 'x', event_ms: START - one.late_over_ms };
+        const lags = [lived.backend, { ...lived.backend, closedHours: undefined }].map((backend) =>
+          seriesLags(createQuestionContext({ backend }), event, one.asOf ?? START + 24 * MS_PER_HOUR),
+        );
+        expect(await lags[0]).toEqual(await lags[1]);
         await same(lived, 'duplicates', { ...base, basis, by, include_imported, worst });
         const series = by.filter((name) => name === 'source' || name === 'event_type');
         await same(lived, 'completeness', { ...base, by: series, include_imported, closed_after_ms: MS_PER_HOUR });
