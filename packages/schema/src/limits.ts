@@ -115,7 +115,7 @@ const OTHER_LIMITS = {
   report_warnings_max: 100,
   /** Worst events that one report lists; repeated events of one page. */
   report_worst_events_max: 5_000,
-  /** Requests of one producer whose sequence numbers are checked; a producer with more is reported as not checked. */
+  /** Requests of one producer, outside of closed hours, whose sequence numbers are checked; a producer with more is reported as not checked. */
   producer_packs_max: 100_000,
   /** Rejected receipts that one call sends again. */
   reingest_receipts_max: 1_000,

@@ -19,8 +19,8 @@ import type {
 } from '../ports/closed-hours.ts';
 import type { EventRow } from '../ports/rows.ts';
 import { readPages } from '../runtime/pages.ts';
-import { readable, readStoredCells, readStoredIdentities } from './cells-file.ts';
-import { dayOf, readDayCells, readDayIdentities } from './day-file.ts';
+import { readable, readStoredCells, readStoredIdentities, readStoredIntervals } from './cells-file.ts';
+import { dayOf, readDayCells, readDayIdentities, readDayIntervals } from './day-file.ts';
 import { readHourFile } from './hour-file.ts';
 import { readParquet } from './parquet.ts';
 import { comparedWith } from './rules/closed-receipts.ts';
@@ -62,6 +62,11 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
     readCells: (hour) => readCells(parts, hour),
     readDay: (hours) => readDay(parts, hours),
     readIdentities: (cells) => readIdentities(parts, cells),
+    readIntervals: ({ hours: of, isDay }) => {
+      const [first] = of;
+      if (first === undefined) return Promise.resolve(null);
+      return isDay ? readDayIntervals(parts, of) : readStoredIntervals(parts, first);
+    },
     readReceipts: (hour, filter) => readReceipts(parts, hour, filter),
     readArrivals: (hour) => readArrivals(parts, hour),
     async readWords(file) {

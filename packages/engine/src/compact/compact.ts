@@ -7,7 +7,7 @@ import type { PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { closeHour } from './close-hour.ts';
-import { dayOf, storeDay } from './day-file.ts';
+import { dayOf, storeDay, storeDayIntervals } from './day-file.ts';
 import { reviseHour } from './revise-hour.ts';
 
 /** The name of the mark: all hours of the log before it were closed, or had no packs. */
@@ -173,7 +173,7 @@ async function reviseMoved(work: Compaction): Promise<void> {
   }
 }
 
-/** Makes the cells of stored days that were over by a time, of which all hours are closed. */
+/** Makes the files of stored days that were over by a time, of which all hours are closed. */
 async function closeDays(work: Compaction, toMs: number): Promise<void> {
   const { context, hours } = work;
   for (const dayMs of [...work.days].sort((a, b) => a - b)) {
@@ -182,7 +182,11 @@ async function closeDays(work: Compaction, toMs: number): Promise<void> {
     const ofDay: HourRow[] = [];
     const range = { fromMs: dayMs, toMs: dayMs + MS_PER_DAY };
     for await (const row of readPages((cursor) => hours.list({ ...range, cursor }))) ofDay.push(row);
+    if (ofDay.length < 2) continue;
     const hasMoved = ofDay.some(({ moved_file }) => moved_file !== null);
-    if (ofDay.length > 1 && !hasMoved) await closable(work, dayMs, () => storeDay(context.backend, ofDay));
+    await closable(work, dayMs, async () => {
+      await storeDayIntervals(context.backend, ofDay);
+      if (!hasMoved) await storeDay(context.backend, ofDay);
+    });
   }
 }

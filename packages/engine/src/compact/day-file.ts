@@ -4,16 +4,18 @@ import { MS_PER_DAY } from '@pik/schema';
 
 import { dayRows } from '../cells/rules/day-rows.ts';
 import { dayIdentities } from '../cells/rules/identities.ts';
+import { dayIntervals } from '../cells/rules/intervals.ts';
 import type { Backend } from '../ports/backend.ts';
-import type { CellRow, IdentitiesRow } from '../ports/cell-row.ts';
+import type { CellRow, IdentitiesRow, IntervalsRow } from '../ports/cell-row.ts';
 import type { HourRow } from '../ports/closed-hours.ts';
-import { readable, readStoredCells, readStoredIdentities } from './cells-file.ts';
+import { readable, readStoredCells, readStoredIdentities, readStoredIntervals } from './cells-file.ts';
 import { hashText } from './hour-file.ts';
 import { parquetBytes, readParquet, WRITER } from './parquet.ts';
 import { CELLS_FORM, cellColumns, cellsOf } from './rules/cell-columns.ts';
 import type { Column, ReadColumns } from './rules/column.ts';
-import { DAY_IDENTITIES_PREFIX, DAYS_PREFIX, damaged, dayFolder } from './rules/hour-files.ts';
+import { DAY_IDENTITIES_PREFIX, DAY_INTERVALS_PREFIX, DAYS_PREFIX, damaged, dayFolder } from './rules/hour-files.ts';
 import { IDENTITIES_FORM, identitiesOf, identityColumns } from './rules/identity-columns.ts';
+import { INTERVALS_FORM, intervalColumns, intervalRowsOf } from './rules/interval-columns.ts';
 
 type Files = Pick<Backend, 'files'>;
 
@@ -51,6 +53,15 @@ const IDENTITIES: DayKind<IdentitiesRow> = {
   rows: identitiesOf,
 };
 
+const INTERVALS: DayKind<IntervalsRow> = {
+  prefix: DAY_INTERVALS_PREFIX,
+  form: INTERVALS_FORM,
+  readHour: readStoredIntervals,
+  merge: dayIntervals,
+  columns: intervalColumns,
+  rows: intervalRowsOf,
+};
+
 /**
  * The folder of a kind of rows of these hours, which are all of a stored day. It follows from their commits, so that those of other
  * generations or revisions are in other folders; the name of the one file in it is the SHA-256 of its bytes.
@@ -63,6 +74,11 @@ function folderOf({ prefix, form }: Pick<DayKind<never>, 'prefix' | 'form'>, hou
     .update(JSON.stringify([form, WRITER, made]))
     .digest('hex');
   return dayFolder(prefix, hours[0]?.hour_ms ?? 0, name.slice(0, 16));
+}
+
+/** Stores the sequence numbers of producers in the hours of a stored day, unless they are stored. Throws as `storeDay`. */
+export function storeDayIntervals(parts: Files, hours: readonly HourRow[]): Promise<void> {
+  return storeKind(parts, hours, INTERVALS);
 }
 
 /** Stores the cells and identities of the hours of a stored day, unless they are stored. Throws `HOUR_DAMAGED` for rows that cannot be read. */
@@ -92,6 +108,11 @@ export function readDayCells(parts: Files, hours: readonly HourRow[]): Promise<C
 /** The identities of the day cells of these hours; null if they are not stored. Throws `HOUR_DAMAGED` if they cannot be read. */
 export function readDayIdentities(parts: Files, hours: readonly HourRow[]): Promise<IdentitiesRow[] | null> {
   return readKind(parts, hours, IDENTITIES);
+}
+
+/** The sequence numbers of producers in these hours; null if they are not stored. Throws `HOUR_DAMAGED` if they cannot be read. */
+export function readDayIntervals(parts: Files, hours: readonly HourRow[]): Promise<IntervalsRow[] | null> {
+  return readKind(parts, hours, INTERVALS);
 }
 
 async function readKind<T>({ files }: Files, hours: readonly HourRow[], kind: DayKind<T>): Promise<T[] | null> {

@@ -1,11 +1,13 @@
 import { KitError, LIMITS } from '@pik/schema';
 
 import { createIdentitiesMaker } from '../cells/rules/identities.ts';
+import { createIntervalsMaker } from '../cells/rules/intervals.ts';
 import { createCellMaker } from '../cells/rules/make-cells.ts';
 import { eventRows } from '../ingest/rules/outcomes.ts';
+import { sequenceRows } from '../ingest/rules/sequences.ts';
 import { parsedEnvelope } from '../ingest/sweep.ts';
 import type { ClosedReceipt, ColumnFile, ColumnZone, HourFile, HourStore, WordsFile } from '../ports/closed-hours.ts';
-import type { PackRow, SliceRow } from '../ports/rows.ts';
+import type { PackRow, SequenceRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { wordFilter } from '../search/rules/word-filter.ts';
 import { wordHashes } from '../search/rules/words.ts';
@@ -17,6 +19,7 @@ import { closedReceipts, slicePlaces, sliceWithout } from './rules/closed-receip
 import type { Column } from './rules/column.ts';
 import { type DerivedKind, derivedKey } from './rules/hour-files.ts';
 import { IDENTITIES_FORM, identityColumns } from './rules/identity-columns.ts';
+import { INTERVALS_FORM, intervalColumns } from './rules/interval-columns.ts';
 import type { PackLeaf } from './rules/merkle.ts';
 import { RECEIPTS_FORM, receiptColumns } from './rules/receipt-columns.ts';
 import { wordsBytes } from './rules/words-file.ts';
@@ -37,6 +40,7 @@ export interface DerivedHour {
   readonly leaves: readonly PackLeaf[];
   readonly cells_file: HourFile;
   readonly identities_file: HourFile;
+  readonly intervals_file: HourFile;
   readonly columns: readonly ColumnFile[];
   readonly moved_file: HourFile | null;
   readonly moved: number;
@@ -53,6 +57,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
   const store = fileWriter(context, hour);
   const cells = createCellMaker();
   const identities = createIdentitiesMaker();
+  const intervals = createIntervalsMaker();
   const leaves: PackLeaf[] = [];
   const columns: ColumnFile[] = [];
   const moved: ClosedReceipt[] = [];
@@ -71,6 +76,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     const { root } = saltedRoot(seed, read.text);
     leaves.push({ pack_id: pack.pack_id, outcomes: pack.outcomes, root });
     await words.add(pack.pack_id, read.text);
+    for (const row of read.sequences) intervals.add(row);
     const lines = hour.moved.get(pack.pack_id) ?? NONE;
     for (const slice of read.slices) {
       const rest = sliceWithout(slice, lines);
@@ -88,6 +94,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     columns,
     cells_file: await store('cells', cellColumns(cells.rows()), CELLS_FORM),
     identities_file: await store('identities', identityColumns(identities.rows()), IDENTITIES_FORM),
+    intervals_file: await store('intervals', intervalColumns(intervals.rows()), INTERVALS_FORM),
     moved_file: moved.length === 0 ? null : await store('moved', receiptColumns(moved), RECEIPTS_FORM),
     moved: moved.length,
     words: await words.end(),
@@ -140,6 +147,7 @@ interface ClosedPack {
   readonly text: Buffer;
   readonly receipts: readonly ClosedReceipt[];
   readonly slices: readonly SliceRow[];
+  readonly sequences: readonly SequenceRow[];
 }
 
 async function readClosedPack(context: Context, hours: HourStore, pack: PackRow): Promise<ClosedPack> {
@@ -155,7 +163,7 @@ async function readClosedPack(context: Context, hours: HourStore, pack: PackRow)
   const receipts = closedReceipts({ pack_id, records, rows, outcomes, requests, slices });
   if (receipts === null || receipts.length !== records.length)
     throw new KitError('INDEX_CORRUPT', `the rows of the pack ${pack_id} do not have all of its receipts`);
-  return { text, receipts, slices };
+  return { text, receipts, slices, sequences: sequenceRows(records, pack) };
 }
 
 function zoneOf(receipts: readonly ClosedReceipt[]): ColumnZone {

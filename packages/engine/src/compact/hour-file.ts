@@ -33,8 +33,8 @@ export async function readHourFile({ files }: Files, file: HourFile): Promise<Ui
 
 /** The derived files of a closed hour. */
 export function derivedFiles(row: HourRow): readonly HourFile[] {
-  const { cells_file, identities_file, columns, moved_file, words = [] } = row;
-  return [cells_file, identities_file ?? [], columns, moved_file ?? [], words].flat();
+  const { cells_file, identities_file = [], intervals_file = [], columns, moved_file, words = [] } = row;
+  return [cells_file, identities_file, intervals_file, columns, moved_file ?? [], words].flat();
 }
 
 /** Stores a text unless one is stored under its key; returns the bytes that stay: those of the first writer. */

@@ -135,7 +135,7 @@ async function searchNumbers(
     const loss = await producerLoss(context, producer, asOfMs);
     if (loss === null)
       notSearched.push(
-        `the sequence numbers of producer ${producer}, which sent more than ${LIMITS.producer_packs_max} requests`,
+        `the sequence numbers of producer ${producer}, which sent more than ${LIMITS.producer_packs_max} requests outside of closed hours`,
       );
     if (loss === null || loss.lost.length === 0) continue;
     const { before, after } = aroundTime(rows, time);

@@ -3,7 +3,7 @@ import type { Clock, SoleOwner } from './clock.ts';
 import type { ClosedHours, HourStore } from './closed-hours.ts';
 import type { ReplayPart, ReplayRequestRow, ReplayRow, VersionRow, WindowTarget } from './history-rows.ts';
 import type { MonitorStore } from './monitor-store.ts';
-import type { FailureQuery, Page, PositionRange, SliceQuery, VersionQuery } from './queries.ts';
+import type { FailureQuery, Page, PositionRange, SliceQuery, StoredSpan, VersionQuery } from './queries.ts';
 import type { ReplayQueue } from './replay-queue.ts';
 import type { ReplayWindows } from './replay-windows.ts';
 import type {
@@ -95,8 +95,8 @@ export interface EventIndex {
    * the current first receipt. Warnings only if the query names them.
    */
   listFailures(query: FailureQuery): Promise<Page<FailureRow>>;
-  /** All sequence rows of a producer. */
-  listSequences(producerId: string, cursor?: string | null): Promise<Page<SequenceRow>>;
+  /** All sequence rows of a producer, in order of their packs; may leave out some of packs that were stored in disjoint spans. */
+  listSequences(producerId: string, cursor?: string | null, skip?: readonly StoredSpan[]): Promise<Page<SequenceRow>>;
   /** Every EVENT and DELIVERY address, in storage order, for verify to compare with the log. */
   listAddresses(cursor?: string | null): Promise<Page<IndexedAddress>>;
   /** Finishes moves begun in `[fromMs, toMs)` that a crash or another admission interrupted; returns the event ids. Idempotent. */

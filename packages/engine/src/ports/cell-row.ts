@@ -39,6 +39,14 @@ export interface CellRow extends CellKey {
   readonly order: Uint8Array;
 }
 
+/** The sequence numbers of a producer in a closed hour or day; `cells/rules/intervals.ts` reads the bytes. */
+export interface IntervalsRow {
+  readonly producer_id: string;
+  /** The last receive time of them. */
+  readonly received_max_ms: number;
+  readonly intervals: Uint8Array;
+}
+
 /** The entities and repeated events of the cell with this key; `cells/rules/identities.ts` reads the bytes. */
 export interface IdentitiesRow extends CellKey {
   /** Its entities. */

@@ -1,6 +1,6 @@
 import type { IdentityRule, ReceiptAddress } from '@pik/schema';
 
-import type { IdentitiesRow } from './cell-row.ts';
+import type { IdentitiesRow, IntervalsRow } from './cell-row.ts';
 import type { Page } from './queries.ts';
 import type { EventOutcome, SliceRow } from './rows.ts';
 
@@ -57,6 +57,8 @@ export interface HourRow {
   readonly cells_file: HourFile;
   /** The identities of these cells; absent in rows of earlier versions. */
   readonly identities_file?: HourFile;
+  /** The sequence numbers of producers; absent in rows of earlier versions. */
+  readonly intervals_file?: HourFile;
   /** Its receipts, each file sorted by series, entity and time, as they were admitted. */
   readonly columns: readonly ColumnFile[];
   /** The receipts whose events have been moved to another first receipt by then; null if there are none. */
@@ -136,7 +138,7 @@ export interface ReceiptFilter {
  * The closed hours as questions read them. Everything is compared with the first receipts of now, as slices are: an import
  * that became a first receipt since an hour was closed is taken into account.
  */
-export interface ClosedHours<C, I = IdentitiesRow> {
+export interface ClosedHours<C> {
   /**
    * The hours stored in `[fromMs, toMs)` that are closed, in their latest form, oldest first. Packs of other hours, and packs of
    * these hours for which `covers` is false, are in slices.
@@ -150,7 +152,9 @@ export interface ClosedHours<C, I = IdentitiesRow> {
    * The identities of the cells of an hour, or with `isDay` of the cells of the stored day in place of those of its hours. Null if there
    * are none: they were not made, or a receipt may have moved.
    */
-  readIdentities(cells: CellSource): Promise<readonly I[] | null>;
+  readIdentities(cells: CellSource): Promise<readonly IdentitiesRow[] | null>;
+  /** The sequence numbers of all producers in an hour, or with `isDay` in a stored day; null if they were not gathered. */
+  readIntervals(of: CellSource): Promise<readonly IntervalsRow[] | null>;
   /** The receipts of an hour that match, file by file; those of a file are in order of series, entity and event time. */
   readReceipts(hour: ClosedHour, filter?: ReceiptFilter): AsyncIterable<ClosedReceipt>;
   /** The times of the first arrivals of an hour. */

@@ -1,6 +1,7 @@
 import { MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import { keyText } from '../cells/rules/cell.ts';
+import { coveredSpans } from '../cells/rules/covered-spans.ts';
 import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
 import type { CellRow, IdentitiesRow } from '../ports/cell-row.ts';
 import type { CellSource, ClosedHour, ClosedHours, ReceiptFilter } from '../ports/closed-hours.ts';
@@ -169,18 +170,6 @@ function isWorth(hours: readonly ClosedHour[]): boolean {
 /** A later generation or revision is of an hour that was closed before it, most likely long ago. */
 function wasClosedBefore({ closed_ms, generation, revision }: ClosedHour, beforeMs: number): boolean {
   return closed_ms < beforeMs || generation > 1 || revision > 0;
-}
-
-/** Adjacent hours form one span. Where a pack was found later, the slices of the hour are listed. */
-function coveredSpans(hours: readonly ClosedHour[]): StoredSpan[] {
-  const spans: { fromMs: number; toMs: number }[] = [];
-  for (const { hour_ms, hasLate } of hours) {
-    if (hasLate) continue;
-    const last = spans.at(-1);
-    if (last?.toMs === hour_ms) last.toMs += MS_PER_HOUR;
-    else spans.push({ fromMs: hour_ms, toMs: hour_ms + MS_PER_HOUR });
-  }
-  return spans;
 }
 
 function addTo(byDay: Map<number, CellsOfDay[]>, day: number, one: CellsOfDay): void {

@@ -56,7 +56,7 @@ export function watchedBackend(backend: Backend, budget: Budget): Backend {
       listSlices: watch((query) => index.listSlices(query), slices),
       listPacks: watch((range) => index.listPacks(range), page),
       listFailures: watch((query) => index.listFailures(query), page),
-      listSequences: watch((id, cursor) => index.listSequences(id, cursor), page),
+      listSequences: watch((id, cursor, skip) => index.listSequences(id, cursor, skip), page),
       listAddresses: watch((cursor) => index.listAddresses(cursor), page),
     },
     rawLog: {
@@ -101,6 +101,10 @@ function watchedHours(hours: ClosedHours<CellRow>, budget: Budget, watch: Watch)
       (cells) => list(cells ?? []),
     ),
     readIdentities: watch((cells) => hours.readIdentities(cells), identities),
+    readIntervals: watch(
+      (of) => hours.readIntervals(of),
+      (rows) => list(rows ?? []),
+    ),
     readReceipts: (hour, filter) => watched(hours.readReceipts(hour, filter), budget),
     readArrivals: (hour) => watched(hours.readArrivals(hour), budget),
     readWords: watch(

@@ -4,6 +4,7 @@ import { COMPACT_MARK } from '../compact/compact.ts';
 import { derivedFiles, readHourFile, textOf } from '../compact/hour-file.ts';
 import {
   DAY_IDENTITIES_PREFIX,
+  DAY_INTERVALS_PREFIX,
   DAYS_PREFIX,
   damaged,
   HOURS_PREFIX,
@@ -169,7 +170,7 @@ async function missingHours(context: Context, hours: HourStore, sinceMs: number)
 /** Files of days are named by their SHA-256. */
 async function dayFaults({ backend: { files }, budget }: Context): Promise<VerifyFault[]> {
   const faults: VerifyFault[] = [];
-  for (const prefix of [DAYS_PREFIX, DAY_IDENTITIES_PREFIX])
+  for (const prefix of [DAYS_PREFIX, DAY_IDENTITIES_PREFIX, DAY_INTERVALS_PREFIX])
     for await (const key of readPages((cursor) => files.list(prefix, cursor), budget)) {
       const bytes = await files.get(key);
       if (bytes !== null && !key.endsWith(`/${sha256Of(bytes)}.parquet`))

@@ -18,6 +18,8 @@ import { decodeEntries } from '../../src/storage/rules/slice-codec.ts';
 
 /** When the lives begin. */
 export const LIFE_START = Date.UTC(2026, 0, 5, 21);
+/** The producer of all events of a life. */
+export const PRODUCER = '019b0000-0000-7000-8000-000000000001';
 const MINUTE_MS = 60_000;
 
 /** One request of a life: few values each, so that repeats, conflicts and moves are frequent. */
@@ -74,7 +76,7 @@ function textOf(record: LifeRecord, mode: LifeRequest['mode'], nowMs: number): s
     ...(key === null ? {} : { idempotency_key: `k${key}` }),
     ...(sent === null ? {} : { sent_at: time(nowMs - sent * 1_000) }),
     ...(mode === 'import' ? { received_at: time(LIFE_START + claim * MINUTE_MS) } : {}),
-    producer: { id: '019b0000-0000-7000-8000-000000000001', seq: entity + 1 },
+    producer: { id: PRODUCER, seq: minute + 91 },
   });
 }
 

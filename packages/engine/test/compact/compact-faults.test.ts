@@ -3,7 +3,7 @@ import { Crash, createFaultyBackend, createMemoryBackend, type FaultKind, type M
 import { points } from '@pik/testkit/budget';
 import { describe, expect, it } from 'vitest';
 import { createQuestionContext } from '../../src/api/question-context.ts';
-import { readStoredIdentities } from '../../src/compact/cells-file.ts';
+import { readStoredIdentities, readStoredIntervals } from '../../src/compact/cells-file.ts';
 import { compact } from '../../src/compact/compact.ts';
 import { dayOf } from '../../src/compact/day-file.ts';
 import { parseSeeds } from '../../src/compact/rules/hour-files.ts';
@@ -215,13 +215,14 @@ describe('an hour whose pack is', () => {
 });
 
 describe('a file of a closed hour that is', () => {
-  const kinds = ['cells', 'identities', 'receipts', 'moved'] as const;
+  const kinds = ['cells', 'identities', 'intervals', 'receipts', 'moved'] as const;
   const keysOf = ({ backend }: ClosedWorld, kind: string) =>
     [...backend.stored.keys()].filter((key) => key.startsWith(`derived/v1/${kind}/`));
   const readAll = async (world: ClosedWorld) => {
     for (const hour of await closedHours(world)) {
       await world.context.backend.closedHours?.readCells(hour);
       await readStoredIdentities(world.context.backend, hour);
+      await readStoredIntervals(world.context.backend, hour);
       await receiptsOf(world, hour);
     }
   };
@@ -255,12 +256,16 @@ describe('a file of a stored day that is', () => {
   const daysOf = async ({ context }: ClosedWorld, kind: string) => {
     const { closedHours: read } = context.backend;
     return [...Map.groupBy(await closedHours({ context }), dayOf).values()].map((hours) => async () => {
-      return (await (kind === 'days' ? read?.readDay(hours) : read?.readIdentities({ hours, isDay: true }))) ?? null;
+      if (kind === 'days') return (await read?.readDay(hours)) ?? null;
+      const day = { hours, isDay: true };
+      return (await (kind === 'day-intervals' ? read?.readIntervals(day) : read?.readIdentities(day))) ?? null;
     });
   };
 
   it.each(
-    ['days', 'day-identities'].flatMap((kind) => ['damaged', 'missing', 'swapped'].map((fault) => [fault, kind])),
+    ['days', 'day-identities', 'day-intervals'].flatMap((kind) =>
+      ['damaged', 'missing', 'swapped'].map((fault) => [fault, kind]),
+    ),
   )('%s, of %s, is never read', async (fault, kind) => {
     const world = await twoDays();
     const [first, second] = await daysOf(world, kind);

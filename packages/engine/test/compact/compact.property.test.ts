@@ -7,17 +7,21 @@ import { createQuestionContext } from '../../src/api/question-context.ts';
 import { dayRows } from '../../src/cells/rules/day-rows.ts';
 import { createIdentitiesMaker, dayIdentities } from '../../src/cells/rules/identities.ts';
 import { dayOf } from '../../src/compact/day-file.ts';
+import type { EventIndex } from '../../src/ports/backend.ts';
 import type { ClosedHour, ClosedReceipt } from '../../src/ports/closed-hours.ts';
 import type { SliceRow } from '../../src/ports/rows.ts';
 import { readPack } from '../../src/storage/pack-store.ts';
+import { producerLoss } from '../../src/storage/producer-numbers.ts';
 import {
   cellsOfSlices,
   closeDue,
   closedHours,
   comparable,
   createWorld,
+  LIFE_START,
   lives,
   mergedCells,
+  PRODUCER,
   play,
   playAndClose,
   receiptsOf,
@@ -132,6 +136,36 @@ it('the cells and identities of a stored day are those of its hours, as long as 
     runs(80),
   );
 });
+
+it('the lost numbers of a producer are the same whatever hours are closed, and whatever was found later', async () => {
+  const closings = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });
+  const asOf = fc.integer({ min: -8 * 60, max: 13 * 60 });
+  await fc.assert(
+    fc.asyncProperty(lives, closings, asOf, fc.boolean(), async (requests, closed, minutes, isDayOver) => {
+      const world = createWorld();
+      await playAndClose(world, requests, closed);
+      world.clock.ms += isDayOver ? 30 * MS_PER_HOUR : 0;
+      if (isDayOver) await closeDue(world);
+      const { backend } = world.context;
+      const lossIn = (closedHours: typeof backend.closedHours) => {
+        const index = { ...backend.index, listSequences: oneByOne(backend.index) };
+        const context = { ...world.context, backend: { ...backend, closedHours, index } };
+        return producerLoss(context, PRODUCER, LIFE_START + minutes * 60_000);
+      };
+      expect(await lossIn(backend.closedHours)).toEqual(await lossIn(undefined));
+    }),
+    runs(200),
+  );
+});
+
+/** Pages of one row, so that closed hours are read after the first one. */
+function oneByOne({ listSequences }: EventIndex): EventIndex['listSequences'] {
+  return async (producerId, cursor, skip = []) => {
+    const { items } = await listSequences(producerId, null, skip);
+    const rest = items.filter(({ pack_id }) => cursor == null || pack_id > cursor);
+    return { items: rest.slice(0, 1), next: rest.length > 1 ? (rest[0]?.pack_id ?? null) : null };
+  };
+}
 
 it('an index that is made again from the log closes the hours with the same outcomes, seeds and roots', async () => {
   await fc.assert(

@@ -79,6 +79,7 @@ export function createClosedHours(backend: Backend, closing: () => Closing): Clo
       }
       return isDay ? dayIdentities(rows) : rows.flat();
     },
+    readIntervals: async () => null,
     async *readReceipts({ hour_ms }, filter = {}) {
       for (const slice of await slicesOf(hour_ms)) yield* receiptsOf(backend, slice, filter);
     },

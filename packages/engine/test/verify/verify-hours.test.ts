@@ -47,7 +47,17 @@ it('verify finds nothing in closed hours where nothing was changed', async () =>
 });
 
 describe('verify names a file of a closed hour', () => {
-  const kinds = ['.outcomes', '.packs', '.seeds', '/cells/', '/identities/', '/receipts/', '/moved/', '/words/'];
+  const kinds = [
+    '.outcomes',
+    '.packs',
+    '.seeds',
+    '/cells/',
+    '/identities/',
+    '/intervals/',
+    '/receipts/',
+    '/moved/',
+    '/words/',
+  ];
   it.each(kinds.flatMap((kind) => ['damaged', 'missing', 'swapped'].map((fault) => [kind, fault] as const)))(
     '%s that is %s',
     async (kind, fault) => {
@@ -66,7 +76,7 @@ describe('verify names a file of a closed hour', () => {
   );
 });
 
-it.each(['days', 'day-identities'])('verify names a damaged file of a day, of %s', async (kind) => {
+it.each(['days', 'day-identities', 'day-intervals'])('verify names a damaged file of a day, of %s', async (kind) => {
   const world = createWorld();
   for (const key of [1, 2]) await play(world, { mode: 'live', waitMinutes: 61, records: [{ ...record, key }] });
   world.clock.ms += 48 * MS_PER_HOUR;

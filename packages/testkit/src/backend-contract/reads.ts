@@ -1,5 +1,5 @@
 import type { DeliveryRow, EventRow } from '@pik/engine';
-import { LIMITS, timelineBound } from '@pik/schema';
+import { LIMITS, MS_PER_DAY, packStoredMs, timelineBound } from '@pik/schema';
 import { expect, it } from 'vitest';
 import { makeEventRow, makeFailureRow, makePackRow, makeSliceRow } from '../factories.ts';
 import { admit, all, FOREVER, makeDelivery, type World } from './world.ts';
@@ -209,6 +209,16 @@ export function listContract(world: () => World): void {
     for (const row of rows) await admit(backend, [], { sequences: [row] });
     expect(await all((cursor) => backend.index.listSequences('p1', cursor))).toEqual([rows[0], rows[2]]);
     expect(await all((cursor) => backend.index.listSequences('p3', cursor))).toEqual([]);
+    const [firstMs, lastMs] = [rows[0], rows[2]].map((row) => packStoredMs(row?.pack_id ?? '')) as [number, number];
+    // Spans may be left out; what was stored outside of them may not.
+    const around = [
+      { fromMs: 0, toMs: firstMs },
+      { fromMs: lastMs + 1, toMs: lastMs + MS_PER_DAY },
+    ];
+    expect(await all((cursor) => backend.index.listSequences('p1', cursor, around))).toEqual([rows[0], rows[2]]);
+    const over = [{ fromMs: firstMs, toMs: lastMs + 1 }];
+    const found = await all((cursor) => backend.index.listSequences('p1', cursor, over));
+    expect([[], [rows[0], rows[2]]]).toContainEqual(found);
   });
 
   it('every EVENT and DELIVERY row has its address in the walk over all of them', async () => {

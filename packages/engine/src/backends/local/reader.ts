@@ -5,7 +5,7 @@ import { at, encodeBase32Hex, LIMITS } from '@pik/schema';
 import { isAt, reclassifyDelivery, reclassifyFailure } from '../../ingest/rules/first-receipt.ts';
 import type { Clock, EventIndex, IndexReads } from '../../ports/backend.ts';
 import { decodeCursor, encodeCursor } from '../../ports/cursor.ts';
-import { FAILURES, type FailureQuery, type Page } from '../../ports/queries.ts';
+import { FAILURES, type FailureQuery, type Page, type StoredSpan } from '../../ports/queries.ts';
 import type {
   DeliveryRow,
   EventOutcome,
@@ -33,6 +33,7 @@ import type { EventRows } from './packed/event-rows.ts';
 import { cursorId, cursorPack, NO_PACK, pageOf, seriesFilter, timeBytes } from './pages.ts';
 import { DELIVERIES } from './queries.ts';
 import { answeredOf } from './rules/stored-facts.ts';
+import { spansBetween } from './skipped-slices.ts';
 import { createSliceReader } from './slice-reader.ts';
 import { prepareRows, type RowStatement } from './sqlite.ts';
 import { createTimelineReader } from './timeline-reader.ts';
@@ -74,7 +75,8 @@ export function createReader(db: DatabaseSync, { clock, keys, rows, check }: Rea
     listSlices: (query) => check(() => slices.list(query, clock.now())),
     listPacks: (range) => check(() => listPacks(one.packs, range)),
     listFailures: (query) => check(() => listFailures(one, db, { query, nowMs: clock.now() })),
-    listSequences: (producerId, cursor) => check(() => listSequences(one.sequences, producerId, cursor)),
+    listSequences: (producerId, cursor, skip) =>
+      check(() => listSequences(one.sequences, { producerId, cursor, skip: skip ?? [] })),
     listAddresses: (cursor) => check(() => listAddresses(one, cursor)),
     // A move and all its consequences are one transaction here.
     finishMoves: async () => ({ items: [], next: null }),
@@ -106,7 +108,7 @@ function statements(db: DatabaseSync) {
     sequences: prepareRows<SequenceColumns>(
       db,
       `SELECT sequence.*, producer.producer_id FROM sequence JOIN producer USING (producer_no)
-       WHERE producer.producer_id = ? AND pack_id > ? ORDER BY pack_id LIMIT ?`,
+       WHERE producer.producer_id = ? AND pack_id > ? AND pack_id >= ? AND pack_id < ? ORDER BY pack_id LIMIT ?`,
     ),
     deliveryAddresses: prepareRows<DeliveryAddress>(
       db,
@@ -210,11 +212,16 @@ function listFailures(one: Statements, db: DatabaseSync, { query, nowMs }: Asked
 
 function listSequences(
   statement: RowStatement<SequenceColumns>,
-  producerId: string,
-  cursor?: string | null,
+  query: { producerId: string; cursor: string | null | undefined; skip: readonly StoredSpan[] },
 ): Page<SequenceRow> {
+  const { producerId, cursor, skip } = query;
   const [after] = decodeCursor<[string]>(cursor, ['']) ?? [NO_PACK];
-  const rows = statement.all(producerId, packBytes(cursorPack(after)), PAGE_ROWS);
+  const from = packBytes(cursorPack(after));
+  const rows: SequenceColumns[] = [];
+  for (const [start, end] of spansBetween(skip)) {
+    if (rows.length >= PAGE_ROWS) break;
+    for (const row of statement.all(producerId, from, start, end, PAGE_ROWS - rows.length)) rows.push(row);
+  }
   return pageOf(rows, toSequenceRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id)] });
 }
 

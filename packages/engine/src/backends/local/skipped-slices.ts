@@ -71,7 +71,7 @@ export function createSkippingWalk<Row extends SliceKey>(
 }
 
 /** The spans between the longest ones that are skipped, as bounds of pack ids: a UUIDv7 starts with six bytes of time. */
-function spansBetween(skip: readonly StoredSpan[]): [Uint8Array, Uint8Array][] {
+export function spansBetween(skip: readonly StoredSpan[]): [Uint8Array, Uint8Array][] {
   const longest = skip.toSorted((a, b) => b.toMs - b.fromMs - (a.toMs - a.fromMs)).slice(0, SPANS_MAX - 1);
   const spans: [Uint8Array, Uint8Array][] = [];
   let start: Uint8Array = FIRST_ID;

@@ -11,6 +11,9 @@ export const DAYS_PREFIX = `${DERIVED_PREFIX}days/`;
 /** The prefix of the identities of stored days. */
 export const DAY_IDENTITIES_PREFIX = `${DERIVED_PREFIX}day-identities/`;
 
+/** The prefix of the sequence numbers of producers in stored days. */
+export const DAY_INTERVALS_PREFIX = `${DERIVED_PREFIX}day-intervals/`;
+
 /** The folder of the files of an hour that cannot be derived again. */
 export function hourFolder(hourMs: number): string {
   const text = formatEpochMs(hourMs);
@@ -39,7 +42,7 @@ export function hourKeys(hourMs: number, generation: number): HourKeys {
 /** The kinds of derived files. */
 export type DerivedKind = (typeof KINDS)[number];
 
-const KINDS = ['cells', 'identities', 'receipts', 'moved', 'words'] as const;
+const KINDS = ['cells', 'identities', 'intervals', 'receipts', 'moved', 'words'] as const;
 
 /** The key of a derived file: a Hive-style folder by stored hour, and a name that says what it was made from. */
 export function derivedKey(
