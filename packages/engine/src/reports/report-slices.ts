@@ -225,6 +225,6 @@ export function scanSlices(
 }
 
 /** The unique key of a slice: request, series and event day. */
-export function sliceKey(slice: SliceRow): string {
+export function sliceKey(slice: Pick<SliceRow, 'event_day' | 'pack_id' | 'source' | 'event_type'>): string {
   return `${slice.event_day}\u0000${slice.pack_id}\u0000${slice.source}\u0000${slice.event_type}`;
 }

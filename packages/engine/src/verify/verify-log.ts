@@ -23,6 +23,7 @@ import { decodeBytes, isPast, sha256Of, storedFacts } from '../storage/pack-stor
 import {
   envelopeFaults,
   type IndexedLine,
+  isOfEnded,
   lineFaults,
   nextDigest,
   outcomeAt,
@@ -230,6 +231,8 @@ async function checkLines(
   const expected = new Map(eventRows(arrivals, facts).map((row) => [row.line, row]));
   const failures = await failuresOf(context, pack);
   const firsts: (EventRow | null)[] = [];
+  const ended = new Set<number>();
+  const hasRetention = Number.isFinite(context.indexRetentionMs);
   for (let start = 0; start < arrivals.length; start += LINES_AT_ONCE) {
     const some = arrivals.slice(start, start + LINES_AT_ONCE).map((arrival, i) => ({ arrival, line: start + i }));
     const found = await indexedLines(
@@ -242,17 +245,16 @@ async function checkLines(
       // After its retention, a new event may have replaced the event, or it may be gone.
       if (isPast(context, pack.pack_id)) continue;
       const row = expected.get(line) ?? null;
-      for (const one of lineFaults({ expected: row, arrival, outcome: outcomeAt(pack, line) }, indexed, {
-        ...at,
-        line,
-      }))
+      const outcome = outcomeAt(pack, line);
+      if (isOfEnded(outcome, indexed.event, hasRetention)) ended.add(line);
+      for (const one of lineFaults({ expected: row, arrival, outcome, hasRetention }, indexed, { ...at, line }))
         faults.push(one);
       if (row?.rule === 'key' && indexed.event !== null && isAt(row, indexed.event))
         for (const one of await pointerFaults(context, row)) faults.push(one);
     }
   }
   if (!isPast(context, pack.pack_id))
-    check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals });
+    check.slices.expect([...expected.values()], { verdicts: recordedVerdicts(pack, firsts), facts, arrivals, ended });
 }
 
 /** Reads the REJECT rows of a pack by line, all at once: the receipts of a live request share one receive time. */

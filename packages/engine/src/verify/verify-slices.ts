@@ -1,3 +1,5 @@
+import { MS_PER_DAY } from '@pik/schema';
+
 import type { Verdict } from '../ingest/rules/classify.ts';
 import type { PackFacts } from '../ingest/rules/pack-facts.ts';
 import type { ParsedRecord } from '../ingest/rules/parse-record.ts';
@@ -13,7 +15,13 @@ import { sameSlice, sameValue, type VerifyFault, verifyFault } from './rules/ver
 export interface SliceCheck {
   expect(
     rows: readonly EventRow[],
-    pack: { verdicts: readonly (Verdict | null)[]; facts: PackFacts; arrivals: readonly ParsedRecord[] },
+    pack: {
+      verdicts: readonly (Verdict | null)[];
+      facts: PackFacts;
+      arrivals: readonly ParsedRecord[];
+      /** The lines of repeats of events whose retention may have ended: what their slices say of these is not known any more. */
+      ended: ReadonlySet<number>;
+    },
   ): void;
   finish(context: Context): Promise<VerifyFault[]>;
 }
@@ -23,15 +31,18 @@ export function createSliceCheck(): SliceCheck {
   const slices = new Map<string, SliceRow>();
   const sequences: SequenceRow[] = [];
   const packs = new Set<string>();
+  const unknown = new Set<string>();
   return {
-    expect(rows, { verdicts, facts, arrivals }) {
+    expect(rows, { verdicts, facts, arrivals, ended }) {
       packs.add(facts.pack_id);
       const decided = rows.filter(({ line }) => (verdicts[line] ?? null) !== null);
       for (const slice of sliceRows(decided, verdicts, facts)) slices.set(sliceKey(slice), slice);
+      for (const row of rows)
+        if (ended.has(row.line)) unknown.add(sliceKey({ ...row, event_day: Math.floor(row.event_ms / MS_PER_DAY) }));
       for (const one of sequenceRows(arrivals, facts)) sequences.push(one);
     },
     finish: async (context) => [
-      ...(await sliceFaults(context, slices, packs)),
+      ...(await sliceFaults(context, slices, { packs, unknown })),
       ...(await sequenceFaults(context, sequences)),
     ],
   };
@@ -40,7 +51,7 @@ export function createSliceCheck(): SliceCheck {
 async function sliceFaults(
   context: Context,
   expected: Map<string, SliceRow>,
-  packs: ReadonlySet<string>,
+  { packs, unknown }: { packs: ReadonlySet<string>; unknown: ReadonlySet<string> },
 ): Promise<VerifyFault[]> {
   const faults: VerifyFault[] = [];
   const series = new Map<string, SliceRow>();
@@ -52,6 +63,7 @@ async function sliceFaults(
       if (!packs.has(slice.pack_id)) continue;
       const wanted = expected.get(sliceKey(slice));
       expected.delete(sliceKey(slice));
+      if (unknown.has(sliceKey(slice))) continue;
       if (wanted === undefined || !sameSlice(slice, wanted)) {
         faults.push(
           verifyFault('SLICE_DIFFERS', 'A slice differs from the one that its pack yields; reports may be wrong.', {

@@ -70,7 +70,13 @@ export interface IndexedLine {
 
 /** Compares the rows of a line with those that its bytes and its recorded outcome require. */
 export function lineFaults(
-  line: { expected: EventRow | null; arrival: ParsedRecord; outcome: string | undefined },
+  line: {
+    expected: EventRow | null;
+    arrival: ParsedRecord;
+    outcome: string | undefined;
+    /** Whether rows end at some time. */
+    hasRetention: boolean;
+  },
   found: IndexedLine,
   place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>,
 ): VerifyFault[] {
@@ -82,6 +88,7 @@ export function lineFaults(
   }
   const { event } = found;
   if (event === null) {
+    if (isOfEnded(outcome, event, line.hasRetention)) return [];
     const text =
       outcome === 'ACCEPTED'
         ? 'The index has no row of this accepted event.'
@@ -91,6 +98,14 @@ export function lineFaults(
   return isAt(expected, event)
     ? firstFaults(expected, outcome, { event, at })
     : repeatFaults(expected, outcome, { found: { ...found, event }, at });
+}
+
+/**
+ * Whether a receipt may repeat an event whose retention has ended. The event's row ends before that of its repeats; if it was lost, its
+ * own receipt has the fault.
+ */
+export function isOfEnded(outcome: string | undefined, event: EventRow | null, hasRetention: boolean): boolean {
+  return hasRetention && event === null && outcome !== undefined && outcome !== 'ACCEPTED' && outcome !== 'REJECTED';
 }
 
 /** Faults of an event's first receipt: its row must match its bytes and the answered outcome. */
