@@ -8,6 +8,7 @@ import { KitError } from '@pik/schema';
 import { syncFolder } from './create-only.ts';
 import { dirFault } from './dir-fault.ts';
 import { isErrno } from './errno.ts';
+import { makeFolder } from './make-folder.ts';
 import { HISTORY } from './open.ts';
 import { isBusy } from './sqlite.ts';
 
@@ -78,7 +79,7 @@ const isGrowing = (path: string) => path.startsWith('verdicts/');
 export async function backupLocal({ dir, to }: BackupOptions): Promise<BackupSummary> {
   if (!existsSync(join(dir, 'raw', 'v1'))) throw new KitError('DATA_DIR_UNUSABLE', `${dir} is not a data directory`);
   try {
-    await mkdir(to, { recursive: true, mode: 0o700 });
+    makeFolder(to);
     checkTarget(dir, to);
     await writeNote(to, 'RUNNING');
     const copy = createCopy(dir, to);
@@ -118,13 +119,13 @@ export async function restoreBackup({ from, dir, isIncomplete = false }: Restore
   if (note.state !== 'COMPLETE' && !isIncomplete)
     throw new KitError('DATA_DIR_UNUSABLE', `the backup in ${from} was never completed; run \`pik backup\` again`);
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir);
     if (readdirSync(dir).length > 0)
       throw new KitError('DATA_DIR_UNUSABLE', `${dir} has files; restore to an empty folder`);
     const copy = createCopy(from, dir);
     for (const file of [...KEY_FILES, HISTORY]) if (existsSync(join(from, file))) await copy.file(file);
     await copy.passes();
-    await mkdir(join(dir, 'raw', 'v1'), { recursive: true, mode: 0o700 });
+    makeFolder(join(dir, 'raw', 'v1'));
     await syncFolder(dir);
     return { ...copy.counts(), has_history: existsSync(join(from, HISTORY)) };
   } catch (cause) {

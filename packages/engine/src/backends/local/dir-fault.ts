@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'may not be written by this user; start as its owner, or change the owner',
   ENOTDIR: 'is not a directory, or a part of its path is a file',
   EEXIST: 'is a file, not a directory',
-  ENOENT: 'cannot be reached: a part of its path is missing or a dangling link',
+  ENOENT: 'cannot be reached or created: a part of its path is missing, a dangling link, or takes no folders',
   ELOOP: 'cannot be reached: its path is a circle of links',
   ENAMETOOLONG: 'has a path that is too long',
   EMFILE: 'cannot be opened: this process has too many open files (ulimit -n)',

@@ -19,6 +19,7 @@ import { createDiskFiles } from './key-runs/disk-files.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createLastReceived } from './last-received.ts';
 import { createLogKeys } from './log-keys.ts';
+import { makeFolder } from './make-folder.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { giveBackTaken } from './replay-queue.ts';
@@ -169,8 +170,8 @@ export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebu
 /** Prepares the directory and takes its lock. */
 function prepare(dir: string): OwnerLock {
   try {
-    mkdirSync(join(dir, 'tmp'), { recursive: true, mode: 0o700 });
-    mkdirSync(join(dir, 'raw', 'v1'), { recursive: true, mode: 0o700 });
+    makeFolder(join(dir, 'tmp'));
+    makeFolder(join(dir, 'raw', 'v1'));
   } catch (cause) {
     throw dirFault(dir, cause);
   }

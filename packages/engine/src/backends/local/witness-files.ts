@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,6 +10,7 @@ import { guarded, syncFolder, writeAll } from './create-only.ts';
 import { dirFault } from './dir-fault.ts';
 import { isErrno } from './errno.ts';
 import { createLogKeys } from './log-keys.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** The private key and the state of a witness. */
 export interface WitnessFiles {
@@ -21,7 +21,7 @@ export interface WitnessFiles {
 /** Opens the folder of a witness; it is created if it is missing. Throws `DATA_DIR_UNUSABLE`. */
 export function openWitnessFiles(dir: string): WitnessFiles {
   try {
-    mkdirSync(join(dir, 'tmp'), { recursive: true, mode: 0o700 });
+    makeFolder(join(dir, 'tmp'));
   } catch (cause) {
     throw dirFault(dir, cause);
   }
