@@ -4,6 +4,7 @@ import type { Context } from '../runtime/context.ts';
 import { bytesOf } from '../storage/pack-bytes.ts';
 import { appendPack } from '../storage/pack-store.ts';
 import { admitRecords } from './admit.ts';
+import { admitLeftPacks } from './admit-left-packs.ts';
 import { storedAnswer } from './ingest-answer.ts';
 import type { ArrivedRequest, RequestParts } from './rules/arrived-request.ts';
 import type { RequestOutcomes } from './rules/outcomes.ts';
@@ -71,7 +72,11 @@ async function storeGroup(
   if (group.length > 1) sometimes('ingest: requests share a pack');
   const dueMs = performance.now();
   const records = group.flatMap<ReadRecord>((request) => request.records);
-  const outcomes = await admitRecords(context, records, pack);
+  await admitLeftPacks(context);
+  const outcomes = await admitRecords(context, records, pack).catch((error: unknown) => {
+    context.inFlight.leave(named.packId);
+    throw error;
+  });
   context.telemetry.observe('IngestStoreMs', [storedMs - startedMs]);
   context.telemetry.observe('IngestAdmitMs', [performance.now() - dueMs]);
   return outcomes;

@@ -10,6 +10,10 @@ export interface InFlight {
    * minute, so that requests that are refused again and again do not pile up.
    */
   doubt(packId: string): void;
+  /** Marks a held pack as stored, although its admission failed. */
+  leave(packId: string): void;
+  /** The ids of packs that are marked so, ascending, once; they stay held until they are released. */
+  takeLeft(): string[];
   /** Releases the packs whose storage time lies in `[fromMs, toMs)`, whether or not they were stored. */
   releaseStored(range: { readonly fromMs: number; readonly toMs: number }): void;
   /** The oldest registered receive time; `Infinity` if there is none. */
@@ -35,12 +39,21 @@ const MS_PER_MINUTE = 60_000;
 export function createInFlight(): InFlight {
   const held = new Map<string | symbol, number>();
   const doubted = new Map<number, Doubted>();
+  const left = new Set<string>();
   return {
     hold(name, receivedMs) {
       held.set(name, receivedMs);
     },
     release(name) {
       held.delete(name);
+    },
+    leave(packId) {
+      left.add(packId);
+    },
+    takeLeft() {
+      const taken = [...left].filter((packId) => held.has(packId)).sort();
+      left.clear();
+      return taken;
     },
     doubt(packId) {
       const oldestMs = held.get(packId);

@@ -14,6 +14,7 @@ import type { IngestAnswer } from '../../src/api/pipeline.ts';
 import { sweep } from '../../src/ingest/sweep.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { Context } from '../../src/runtime/context.ts';
+import { readTailPage } from '../../src/tail/tail-page.ts';
 
 // Four requests arrive at once: the first is a pack of its own, the others share the next one. Every port call of both
 // packs fails in every way. The requests of the failed pack are answered 503, those of the other are answered right, and
@@ -125,6 +126,38 @@ describe('a fault at one call of two packs', () => {
       settled.map((one) => (one.status === 'fulfilled' ? one.value : null)),
     );
     await expectRecovery(durable, settled);
+  });
+
+  it('a pack whose admission failed is admitted before the next one, and holds back nobody who follows the log', async () => {
+    const durable = createMemoryBackend();
+    let failing = 2;
+    const admit: Backend['index']['admit'] = async (rows, decide) => {
+      failing -= 1;
+      if (failing >= 0) throw new KitError('INDEX_UNAVAILABLE');
+      return durable.index.admit(rows, decide);
+    };
+    const context = start({ ...durable, index: { ...durable.index, admit } });
+    const start_time = new Date(0);
+    await expect(send(context, [record(1, 1)])).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
+    const waiting = await readTailPage(context, { start_time });
+    expect([waiting.matches.length, context.inFlight.size]).toEqual([0, 1]);
+    const answer = await send(context, [record(1, 1), record(2, 1)]);
+    // The failed one was tried once more, in vain; its event is new in the second request, and then a repeat in the first.
+    expect(answer.results.map(({ status }) => status)).toEqual(['ACCEPTED', 'ACCEPTED']);
+    expect((await send(context, [record(1, 1), record(3, 1)])).results.map(({ status }) => status)).toEqual([
+      'DUPLICATE',
+      'ACCEPTED',
+    ]);
+    expect(context.inFlight.size).toBe(0);
+    const page = await readTailPage(context, { start_time });
+    expect(page.matches.map(({ outcome }) => outcome)).toEqual([
+      'DUPLICATE',
+      'ACCEPTED',
+      'ACCEPTED',
+      'DUPLICATE',
+      'ACCEPTED',
+    ]);
+    await expectInvariants(durable);
   });
 
   it.each([
