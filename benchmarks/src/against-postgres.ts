@@ -78,6 +78,7 @@ await fill(reached, base);
 const batch = await inTurn(base, { perRound: more / rounds, perRequest: 500 });
 const sizes = {
   index_bytes_per_event: Math.round(indexBytes() / (base + more)),
+  keys_bytes_per_event: Math.round(bytesBelow(join(kitDir, 'index.keys')) / (base + more)),
   raw_bytes_per_event: Math.round(bytesBelow(join(kitDir, 'raw')) / (base + more)),
   postgres_bytes_per_event: Math.round(postgres.bytes() / (base + more)),
 };
