@@ -29,6 +29,12 @@ const versus = read<{
   batches: Compared & { from: number; to: number };
 }>('against-postgres');
 const range = ({ of_postgres_by_round: all }: Compared) => `${Math.min(...all)} to ${Math.max(...all)} by round`;
+type Shares = { readonly share_by_part: Readonly<Record<string, number>> };
+const parts = read<Record<'batches' | 'single', Shares>>('cpu-by-part');
+const sharesOf = ({ share_by_part }: Shares) =>
+  Object.entries(share_by_part)
+    .map(([part, share]) => `${part} ${Math.round(share * 100)} %`)
+    .join(', ');
 const page = read<{ median_ms: number }>('timeline');
 const replay = read<{
   windows: { inputs: number; metric: string; ms: number; unchanged_ms: number }[];
@@ -94,6 +100,8 @@ machine at the same time: trust the ratios of what ran in turn more than the rat
 | Bare \`node:sqlite\` with a row for each event, as many events per commit and as durable, run alternately with the kit | ${n(result.bare_rows_per_s)} rows/s; the kit reaches ${result.of_bare} of it |
 | The same batches in turn with a collector over PostgreSQL ${versus.postgres.split(' ')[0]} (Fastify, one row per event, no bytes kept), ${versus.batches.rounds} rounds, from ${n(versus.batches.from)} to ${n(versus.batches.to)} events (\`against-postgres.ts\`) | ${versus.batches.of_postgres} of its rate (${range(versus.batches)}); CPU per event ${versus.batches.kit.cpu_us_per_event} against ${versus.batches.collector.cpu_us_per_event} µs |
 | One event per request, 64 in flight, from ${n(versus.single.from)} events, the same way | ${versus.single.of_postgres} of its rate (${range(versus.single)}); CPU per event ${versus.single.kit.cpu_us_per_event} against ${versus.single.collector.cpu_us_per_event} µs; ${versus.single.packs_per_event} packs per event |
+| What the threads of the server that run JavaScript spend their time on, batches of 500 events (\`cpu-by-part.ts\`) | ${sharesOf(parts.batches)} |
+| The same for single events | ${sharesOf(parts.single)} |
 | Time of a batch of 100 events while a lag report over 30 days and ${n(readers.events)} events is asked again and again, relative to the same server when idle, median / p99: with a thread for questions; in turn with one thread for everything (\`readers.ts\`) | ${duringLag('readers 1')}; ${duringLag('readers 0')} |
 | Ingest rate of the last tenth compared with the first tenth | ${result.last_tenth_of_first} of it |
 | Peak memory of the server (RSS) | ${n(result.rss_mb_max)} MB |
