@@ -2,7 +2,6 @@ import { type CallerContext, KitError } from '@pik/schema/events';
 
 import type { AcceptedResults } from './accepted-results.ts';
 import { type Captured, eventIdOf, type Frame, recordOf } from './captured.ts';
-import { eventAt } from './content-transfer.ts';
 import { EventColumns } from './event-columns.ts';
 import type { ReportContent } from './loss-report.ts';
 import { type EmitResult, type EventHome, PendingEvent } from './pending-event.ts';
@@ -28,8 +27,6 @@ interface Hooked {
   /** Async context of the emit. */
   readonly caller: CallerContext;
 }
-
-const NO_FRAME: Frame = { producer: '', end: '', uncounted: '' };
 
 /**
  * The events of one request, from their emit until all have their result. An event is an index here: what the caller
@@ -167,7 +164,7 @@ export class Batch implements EventHome {
 
   /** The record as sent; empty once the event is no longer kept here. */
   recordAt(index: number, frame: Frame): string {
-    return this.#columns === null ? '' : recordOf(eventAt(this.parts(frame), index), this.seqAt(index), frame);
+    return this.#columns === null ? '' : recordOf(this.#columns.at(index), this.seqAt(index), frame);
   }
 
   /** The id, derived on first access; null if the backend will reject the event. */
@@ -243,7 +240,7 @@ export class Batch implements EventHome {
     if (this.#columns === null) return null;
     const seq = this.seqAt(index);
     const stamp = seq === 0 ? null : { id: this.producerId, seq };
-    return eventIdOf(eventAt(this.parts(NO_FRAME), index), stamp);
+    return eventIdOf(this.#columns.at(index), stamp);
   }
 }
 

@@ -2,10 +2,10 @@ import { at } from '@pik/schema/events';
 
 import { type Captured, eventIdOf, recordOf } from './captured.ts';
 import type { ContentParts, EventParts, RecordParts } from './content-parts.ts';
-import { valueAt } from './event-columns.ts';
+import { capturedAt } from './event-columns.ts';
 import type { BatchContent } from './poster.ts';
 import { recordId } from './record-id.ts';
-import { type Series, seriesOf } from './series.ts';
+import { seriesOf } from './series.ts';
 
 /** The parts of stored records. */
 export function recordParts(records: readonly Uint8Array[]): RecordParts {
@@ -25,17 +25,8 @@ export function contentOf(parts: ContentParts): BatchContent {
   return parts.kind === 'events' ? eventsOf(parts) : recordsOf(parts);
 }
 
-/** The event at an index. */
-export function eventAt(parts: EventParts, index: number): Captured {
-  return capturedAt(parts, seriesIn(parts), index);
-}
-
-function seriesIn({ series }: EventParts): Series[] {
-  return series.map(({ source, event_type, volatile }) => seriesOf(source, event_type, { volatile }));
-}
-
 function eventsOf(parts: EventParts): BatchContent {
-  const series = seriesIn(parts);
+  const series = parts.series.map(({ source, event_type, volatile }) => seriesOf(source, event_type, { volatile }));
   let events: readonly Captured[] = parts.texts.map((_, index) => capturedAt(parts, series, index));
   const { producerId: id, frame, seqs } = parts;
   const ids: (string | null)[] = [];
@@ -52,25 +43,6 @@ function eventsOf(parts: EventParts): BatchContent {
     onPacked() {
       events = [];
     },
-  };
-}
-
-function capturedAt(parts: EventParts, series: readonly Series[], index: number): Captured {
-  const text = at(parts.texts, index);
-  const fixedStart = valueAt(parts.starts, index);
-  return {
-    series: at(series, valueAt(parts.seriesAt, index)),
-    entityId: valueAt(parts.entityIds, index),
-    time: valueAt(parts.times, index),
-    payload: fixedStart === 0 ? text : text.slice(fixedStart, fixedStart + valueAt(parts.lengths, index)),
-    fixed: fixedStart === 0 ? null : text,
-    fixedStart,
-    optionalFields: valueAt(parts.optionalFields, index),
-    key: valueAt(parts.keys, index),
-    occurrence: valueAt(parts.occurrences, index),
-    isCanonical: valueAt(parts.canonicals, index),
-    chars: text.length,
-    storage: null,
   };
 }
 

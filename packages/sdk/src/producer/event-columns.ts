@@ -53,13 +53,19 @@ export class EventColumns {
     this.#texts.fill('');
   }
 
+  /** The event at an index. */
+  at(index: number): Captured {
+    return capturedAt(this.#columns(), this.#series, index);
+  }
+
   /** The events, for this thread or another. */
   parts(producerId: string, frame: Frame): EventParts {
+    const series = this.#series.map(({ source, event_type, volatile }) => ({ source, event_type, volatile }));
+    return { kind: 'events', producerId, frame, series, ...this.#columns() };
+  }
+
+  #columns(): Columns {
     return {
-      kind: 'events',
-      producerId,
-      frame,
-      series: this.#series.map(({ source, event_type, volatile }) => ({ source, event_type, volatile })),
       texts: this.#texts,
       seqs: this.seqs,
       seriesAt: this.#seriesAt.values,
@@ -98,7 +104,29 @@ class ColumnBuilder<T> {
   }
 }
 
-/** The value of a column at an index. */
-export function valueAt<T>(column: Column<T>, index: number): T {
+/** The columns without what a batch has once. */
+type Columns = Omit<EventParts, 'kind' | 'producerId' | 'frame' | 'series'>;
+
+/** The event at an index, with its series from the list. */
+export function capturedAt(parts: Columns, series: readonly Series[], index: number): Captured {
+  const text = at(parts.texts, index);
+  const fixedStart = valueAt(parts.starts, index);
+  return {
+    series: at(series, valueAt(parts.seriesAt, index)),
+    entityId: valueAt(parts.entityIds, index),
+    time: valueAt(parts.times, index),
+    payload: fixedStart === 0 ? text : text.slice(fixedStart, fixedStart + valueAt(parts.lengths, index)),
+    fixed: fixedStart === 0 ? null : text,
+    fixedStart,
+    optionalFields: valueAt(parts.optionalFields, index),
+    key: valueAt(parts.keys, index),
+    occurrence: valueAt(parts.occurrences, index),
+    isCanonical: valueAt(parts.canonicals, index),
+    chars: text.length,
+    storage: null,
+  };
+}
+
+function valueAt<T>(column: Column<T>, index: number): T {
   return Array.isArray(column) ? at(column as readonly T[], index) : (column as T);
 }
