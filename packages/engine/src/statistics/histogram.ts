@@ -125,7 +125,8 @@ function bucketMiddle(bucket: number, { min, max }: Pick<Histogram, 'min' | 'max
 
 /** The middle of a bucket: within half a percent of all values in it. */
 export function middleOf(bucket: number): number {
-  if (bucket >= -LINEAR_MAX && bucket <= LINEAR_MAX) return bucket;
+  // The bucket that ends at -1 s begins 10 ms below it.
+  if (bucket > -LINEAR_MAX && bucket <= LINEAR_MAX) return bucket;
   return (upperEdge(bucket) + upperEdge(bucket - 1)) / 2;
 }
 
