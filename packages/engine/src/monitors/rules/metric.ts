@@ -40,8 +40,10 @@ export function judgeMetric(
 ): Judgement {
   const [value, before] = [numberOf(monitor, last), base === null ? null : numberOf(monitor, base)];
   if (value === null) return { findings: [], isOver: () => false };
-  const text = faultOf(monitor, value, before);
-  return judgement(text === null ? [] : [findingOf(monitor, { last, base, text, nowMs })], {});
+  const outside = boundFault(monitor, value);
+  const text = outside ?? changeFault(monitor, value, before);
+  const against = outside === null ? base : null;
+  return judgement(text === null ? [] : [findingOf(monitor, { last, base: against, text, nowMs })], {});
 }
 
 function numberOf({ pointer = '' }: MetricMonitor, { value }: Computed): number | null {
@@ -49,9 +51,12 @@ function numberOf({ pointer = '' }: MetricMonitor, { value }: Computed): number 
   return typeof found === 'number' && Number.isFinite(found) ? found : null;
 }
 
-function faultOf({ above, below, change_max }: MetricMonitor, value: number, before: number | null): string | null {
+function boundFault({ above, below }: MetricMonitor, value: number): string | null {
   if (above !== undefined && value > above) return `is ${value}, above ${above}`;
-  if (below !== undefined && value < below) return `is ${value}, below ${below}`;
+  return below !== undefined && value < below ? `is ${value}, below ${below}` : null;
+}
+
+function changeFault({ change_max }: MetricMonitor, value: number, before: number | null): string | null {
   if (change_max === undefined || before === null || value === before) return null;
   // From 0 any change is beyond every share.
   if (before !== 0 && Math.abs(value - before) <= change_max * Math.abs(before)) return null;
@@ -59,6 +64,7 @@ function faultOf({ above, below, change_max }: MetricMonitor, value: number, bef
   return `is ${value} after ${before}: it changed ${change}, more than ${change_max * 100} %`;
 }
 
+/** The finding; `base` is the window of the value before if the text names that value. */
 function findingOf(
   { metric, key }: MetricMonitor,
   { last, base, text, nowMs }: { last: Computed; base: Computed | null; text: string; nowMs: number },
