@@ -31,6 +31,8 @@ export interface Asked {
   readonly tests?: ReadonlySet<string> | undefined;
   /** Whether it lies in code that runs when its module is loaded. */
   readonly isStatic: boolean;
+  /** A test that took too long with this mutant: it runs without it first, in case it was the worker that was slow. */
+  readonly first?: string | undefined;
 }
 
 /** The result for a mutant. */
@@ -42,4 +44,6 @@ export interface Answer {
   readonly leftOut: number;
   /** Whether to replace the worker, since work of this mutant may still run in it. */
   readonly isSpent: boolean;
+  /** Whether a test took too long, which may be due to the setup that it shares with other tests: to be tried once more. */
+  readonly isSlow: boolean;
 }

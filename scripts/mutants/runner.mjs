@@ -82,11 +82,16 @@ class KeptTestsRunner {
     const { id, fileName, location, mutatorName, replacement } = activeMutant;
     const isStatic = mutantActivation === 'static';
     const tests = testFilter && new Set(testFilter);
-    const answer = await this.#ask({ tryMutant: { id, file: fileName, hitLimit, tests, isStatic } });
+    const asked = { id, file: fileName, hitLimit, tests, isStatic };
+    let answer = await this.#ask({ tryMutant: asked });
+    if (answer.isSpent) await this.#restart();
+    if (answer.isSlow) {
+      answer = await this.#ask({ tryMutant: { ...asked, first: answer.killer } });
+      if (answer.isSpent) await this.#restart();
+    }
     const placeOf = ({ line, column }) => `${line + 1}:${column + 1}`;
     const place = `${relative(ROOT, fileName)}:${placeOf(location.start)}-${placeOf(location.end)}`;
     appendFileSync(LOG, `${JSON.stringify({ place, mutatorName, replacement, isStatic, ...answer })}\n`);
-    if (answer.isSpent) await this.#restart();
     const { status, killer, failure, ran } = answer;
     if (status === 'survived') return { status, nrOfTests: ran };
     if (status === 'timeout') return { status, reason: failure };
