@@ -33,7 +33,7 @@ const ORDER = [
   'manifests/v1/ab/c.ndjson.gz',
   'raw/v1/dt=2026-01-01/hour=00/p.ndjson.gz',
 ];
-/** What a backup leaves in the directory, since it is made again or belongs to one machine. */
+/** The files that a backup leaves in the directory, since they are made again or belong to one machine. */
 const LEFT = ['index.db', 'index.keys/1.run', 'owner.lock', 'tmp/draft', 'start.reserve'];
 
 let home: string;

@@ -7,7 +7,7 @@ import { DistinctCount } from '../../src/shape/rules/distinct-count.ts';
 import { surest, type TestedDrift, testDrift } from '../../src/shape/rules/drift.ts';
 import { Place, placesOf } from '../../src/shape/rules/place.ts';
 
-// What is learned of payloads, compared with a list of all their values by path.
+// The places of payloads, compared with a list of all their values by path.
 
 interface Seen {
   readonly path: string;

@@ -53,7 +53,7 @@ const given: fc.Arbitrary<Given> = fc.record({
   later: fc.nat(4).map((n) => n === 0),
 });
 
-/** What the windows of a series are, by its events. */
+/** The windows of a series, by its events. */
 function naive(events: readonly Given[], { calendar }: GapScope) {
   const byWindow = Map.groupBy(events, (one) => calendar.at(one.timeMs).start_ms);
   return new Map(
