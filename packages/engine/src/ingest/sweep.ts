@@ -157,6 +157,8 @@ export async function admitPack(context: Context, packId: string): Promise<strin
   const envelopes = await decodeBytes(packId, bytes);
   if (envelopes.length === 0) throw new KitError('RAW_CORRUPT', `the pack ${packId} has no line`);
   const pack = storedFacts(context, { packId, bytes, envelopes });
+  // Repeats will be answered as duplicates of its receipts.
+  await context.backend.rawLog.settle?.(packId);
   if (pack.sequence !== null) context.watch.stored(pack.sequence);
   const outcomes = await admitRecords(context, envelopes.map(parsedEnvelope), pack);
   return outcomes.pack === null ? null : outcomes.pack.outcomes;

@@ -49,6 +49,8 @@ export interface RawLog {
   append(packId: string, bytes: Uint8Array): Promise<void>;
   /** The bytes as appended, or null. */
   read(packId: string): Promise<Uint8Array | null>;
+  /** Makes a pack that was found durable: the process that appended it may have ended before it was. Absent if every pack is. */
+  settle?(packId: string): Promise<void>;
   /** True if the pack exists; cheaper than reading it. */
   has(packId: string): Promise<boolean>;
   /** Rejects, as `append` would, while no pack can be written: `STORAGE_FULL`, `RAW_LOG_UNAVAILABLE`. Resolves if only a write can show it. */
@@ -90,10 +92,7 @@ export interface EventIndex {
   listSlices(query: SliceQuery): Promise<Page<SliceRow>>;
   /** PACK rows stored in `[fromMs, toMs)`, in id order. */
   listPacks(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<PackRow>>;
-  /**
-   * Failures received in `[fromMs, toMs)`, newest first unless `oldestFirst`; without CONFLICTs that no longer conflict with
-   * the current first receipt. Warnings only if the query names them.
-   */
+  /** Failures received in `[fromMs, toMs)`, newest first unless `oldestFirst`; without CONFLICTs that a move has settled; warnings if named. */
   listFailures(query: FailureQuery): Promise<Page<FailureRow>>;
   /** All sequence rows of a producer, in order of their packs; may leave out some of packs that were stored in disjoint spans. */
   listSequences(producerId: string, cursor?: string | null, skip?: readonly StoredSpan[]): Promise<Page<SequenceRow>>;

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { KitError } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { send, start } from '@pik/testkit/fixtures/engine/world';
 import { expect, test } from 'vitest';
@@ -68,4 +69,28 @@ test('SweepLagSeconds is 0 once all is admitted, and the time since the oldest p
   const stopped = watched({ ...other });
   await sweep(stopped.context, { minAgeMs: HOUR, lookBackMs: HOUR, stop: () => true });
   expect(stopped.lags).toEqual([9 * 3_600]);
+});
+
+test('G2: a pack is admitted only once it is durable, since repeats are then answered as duplicates of it', async () => {
+  const clock = createTestClock();
+  const before = createMemoryBackend(clock);
+  await send(start(before), [record]);
+  const durable = createMemoryBackend(clock);
+  for (const [packId, bytes] of before.packs) durable.packs.set(packId, bytes);
+  const settled: string[] = [];
+  let isFailing = true;
+  const rawLog: Backend['rawLog'] = {
+    ...durable.rawLog,
+    async settle(packId) {
+      if (isFailing) throw new KitError('RAW_LOG_UNAVAILABLE');
+      settled.push(packId);
+    },
+  };
+  const context = start({ ...durable, rawLog });
+  const options = { minAgeMs: 0, lookBackMs: HOUR };
+  await expect(sweep(context, options)).rejects.toMatchObject({ code: 'RAW_LOG_UNAVAILABLE' });
+  expect((await durable.index.listPacks({ fromMs: 0, toMs: 2 ** 47 })).items).toEqual([]);
+  isFailing = false;
+  expect(await sweep(context, options)).toMatchObject({ packs_admitted: 1 });
+  expect(settled).toEqual([...durable.packs.keys()]);
 });

@@ -77,6 +77,27 @@ describe('a write-once file', () => {
     );
   });
 
+  it('G1, G2: that a process left behind at any call survives a power loss once it was found and settled', async () => {
+    const key = KEYS[0] as string;
+    await open().write(key, bytesOf(key));
+    let found = 0;
+    for (let call = disk.count; call >= 1; call--) {
+      disk = newDisk();
+      disk.plan([{ call, kind: 'error' }]);
+      await open()
+        .write(key, bytesOf(key))
+        .catch(() => undefined);
+      disk.plan([]);
+      const files = open();
+      if (!(await files.has(key))) continue;
+      found += 1;
+      await files.settle(key);
+      disk.losePower(() => false);
+      expect(await files.read(key)).toEqual(bytesOf(key));
+    }
+    expect(found).toBeGreaterThan(1);
+  });
+
   it('is refused if other bytes have its name, and those stay', async () => {
     const files = open();
     await files.write('raw/v1/a', Buffer.from('one'));

@@ -13,6 +13,8 @@ export interface CreateOnlyFiles {
   write(key: string, bytes: Uint8Array): Promise<void>;
   read(key: string): Promise<Uint8Array | null>;
   has(key: string): Promise<boolean>;
+  /** Makes the name of a file durable that was found: its process may have ended between giving the name and syncing its folder. */
+  settle(key: string): Promise<void>;
   /** Rejects with the reason while writes fail. Writes a probe that is as large as the last failed write. */
   ready(): Promise<void>;
   /** Closes the folder that it holds open. */
@@ -47,6 +49,7 @@ export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFile
     ready: () => guard(() => probe(store, Math.max(PROBE_BYTES, failedBytes))),
     read: (key) => guard(() => orNull(store, () => readFile(join(dir, key)))),
     has: (key) => guard(async () => (await orNull(store, () => access(join(dir, key)).then(() => true))) ?? false),
+    settle: (key) => guard(() => settle(store, dirname(join(dir, key)))),
     close: () => store.folder.close(),
   };
 }
@@ -75,6 +78,11 @@ async function write(store: Store, key: string, bytes: Uint8Array): Promise<void
     throw error;
   }
   await Promise.all([store.folder.sync(folder), removeDraft()]);
+}
+
+async function settle(store: Store, folder: string): Promise<void> {
+  if (!store.knownFolders.has(folder)) await makeFolder(store, folder);
+  await store.folder.sync(folder);
 }
 
 /** The folder of the last file, which stays open: most files follow in the same one. */

@@ -20,6 +20,7 @@ export function createRawLog(dir: string): RawLog & Pick<CreateOnlyFiles, 'close
     sharesPacks: true,
     append: (packId, bytes) => files.write(packKey(packId), bytes),
     read: (packId) => files.read(packKey(packId)),
+    settle: (packId) => files.settle(packKey(packId)),
     has: (packId) => files.has(packKey(packId)),
     ready: () => files.ready(),
     list: (range) => guarded(() => listPacks(dir, range), UNAVAILABLE),
