@@ -65,9 +65,13 @@ export interface LocalRebuild {
   readonly historyLost: boolean;
   /** The outcomes answered with the old index, in the order of its commits. */
   readonly answered: AsyncIterable<AnsweredVerdicts>;
-  /** Replaces the old index, which is set aside; returns the folder with the old one, or null if there was none. */
+  /**
+   * Replaces the old index, which is set aside; returns the folder with the old one, or null if there was none.
+   *
+   * @throws KitError `DATA_DIR_UNUSABLE`, `STORAGE_FULL`: then call `cancel`, and rebuild again.
+   */
   finish(): Promise<string | null>;
-  /** Discards the new index and leaves everything as it was. */
+  /** Discards the new index and leaves everything as it was, unless `finish` has set the old one aside. */
   cancel(): Promise<void>;
 }
 
@@ -144,27 +148,42 @@ export async function openLocalRebuild(options: LocalOptions): Promise<LocalRebu
   const { history, replaced } = openOrReplaceHistory(dir, clock);
   const parts = { lock: { release() {} }, history, file: NEW_INDEX, keysFolder: NEW_KEYS, expected: false };
   const backend = await openBackend(options, parts);
+  let closing: Promise<void> | null = null;
+  const close = () => {
+    closing ??= backend.close();
+    return closing;
+  };
   return {
     backend,
     historyLost: replaced,
     answered: readVerdictJournal(dir),
     async finish() {
-      await backend.close();
-      const aside = setAside(dir, replaced ? [INDEX, HISTORY] : [INDEX]);
-      renameSync(join(dir, NEW_INDEX), join(dir, INDEX));
-      // A crash before this leaves an index without keys, which the next start makes again.
-      if (existsSync(join(dir, NEW_KEYS))) renameSync(join(dir, NEW_KEYS), join(dir, KEYS));
-      if (replaced) renameSync(join(dir, NEW_HISTORY), join(dir, HISTORY));
-      await syncFolder(dir);
-      lock.release();
-      return aside;
+      await close();
+      try {
+        const aside = await putInPlace(dir, replaced);
+        lock.release();
+        return aside;
+      } catch (cause) {
+        throw dirFault(dir, cause);
+      }
     },
     async cancel() {
-      await backend.close();
+      await close();
       removeNew(dir);
       lock.release();
     },
   };
+}
+
+/** Replaces the old index by the new one, and the history too if that was lost. */
+async function putInPlace(dir: string, historyLost: boolean): Promise<string | null> {
+  const aside = setAside(dir, historyLost ? [INDEX, HISTORY] : [INDEX]);
+  renameSync(join(dir, NEW_INDEX), join(dir, INDEX));
+  // A crash before this leaves an index without keys, which the next start makes again.
+  if (existsSync(join(dir, NEW_KEYS))) renameSync(join(dir, NEW_KEYS), join(dir, KEYS));
+  if (historyLost) renameSync(join(dir, NEW_HISTORY), join(dir, HISTORY));
+  await syncFolder(dir);
+  return aside;
 }
 
 /** Prepares the directory and takes its lock. */
