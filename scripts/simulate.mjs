@@ -1,15 +1,16 @@
 // Plays random histories of the kit in a simulated world, on every core. `npm run simulate` for two minutes; `-- --hours N`,
-// `-- --minutes N`, `-- --histories N` for longer or shorter; `-- --tape FILE` plays one history again. docs/DEVELOPER_GUIDE.md
-// describes it.
+// `-- --minutes N`, `-- --histories N` for longer or shorter; `-- --tape FILE` plays one history again; `-- --planted` measures how
+// soon each planted fault is found. CONTRIBUTING.md describes it.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { buildSimulator } from './simulator/build.mjs';
-import { summaryOf, summaryText } from './simulator/summary.mjs';
+import { PLANTED } from './simulator/planted.ts';
+import { plantedLine, plantedText, summaryOf, summaryText } from './simulator/summary.mjs';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'coverage/simulator');
@@ -24,13 +25,58 @@ const { values } = parseArgs({
     subject: { type: 'string', multiple: true },
     workers: { type: 'string' },
     tape: { type: 'string' },
+    planted: { type: 'boolean' },
+    fault: { type: 'string', multiple: true },
+    budget: { type: 'string' },
   },
 });
 
 mkdirSync(folder, { recursive: true });
 const bundle = join(folder, 'main.mjs');
-await buildSimulator(bundle);
-process.exitCode = values.tape === undefined ? await simulate() : await playTape(values.tape);
+if (values.planted) process.exitCode = await findPlanted();
+else {
+  await buildSimulator(bundle);
+  process.exitCode = values.tape === undefined ? await simulate() : await playTape(values.tape);
+}
+
+/** Looks for each planted fault until it is found or its budget of processor seconds is used up; fails if one is not found. */
+async function findPlanted() {
+  const seconds = Number(values.budget ?? 30);
+  const seed = values.seed ?? randomBytes(8).toString('hex');
+  const left = PLANTED.filter(({ name }) => values.fault === undefined || values.fault.includes(name));
+  const rows = [];
+  const work = async () => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) {
+      const row = await findOne(one, { seconds, seed });
+      rows.push(row);
+      console.log(plantedLine(row));
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.workers ?? availableParallelism()) }, work));
+  const order = new Map(PLANTED.map(({ name }, i) => [name, i]));
+  rows.sort((a, b) => order.get(a.name) - order.get(b.name));
+  writeFileSync(join(folder, 'planted.json'), `${JSON.stringify({ seed, budget: seconds, rows }, null, 2)}\n`);
+  console.log(plantedText(rows));
+  return rows.every(({ found }) => found) ? 0 : 1;
+}
+
+async function findOne({ name, promise, ...change }, { seconds, seed }) {
+  const file = join(folder, `planted-${name.replaceAll(' ', '-')}.mjs`);
+  await buildSimulator(file, [change]);
+  try {
+    const limits = { subject: 'ingest', histories: null, seconds, seed, untilFailure: true, shrinks: false };
+    const { failures, histories, cpuSeconds } = await order(limits, file);
+    const [failure] = failures;
+    const oracle = failure?.oracle ?? null;
+    return { name, promise, found: failure !== undefined, oracle, histories, cpuSeconds };
+  } catch {
+    // The process itself did not survive the fault.
+    return { name, promise, found: true, oracle: 'process', histories: 0, cpuSeconds: 0 };
+  } finally {
+    rmSync(file, { force: true });
+    rmSync(`${file}.names.json`, { force: true });
+  }
+}
 
 /** Plays one tape; fails if its history does. */
 async function playTape(tape) {
@@ -78,8 +124,8 @@ function run(limits, seed) {
 }
 
 /** Lets a process of the simulator do something; returns its answer. */
-function order(what) {
-  const child = spawn(process.execPath, ['--enable-source-maps', bundle, JSON.stringify(what)], {
+function order(what, program = bundle) {
+  const child = spawn(process.execPath, ['--enable-source-maps', program, JSON.stringify(what)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const texts = [];

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 
 import { isFolder, type SimDisk, type SimFolder } from './disk.ts';
+import { Broken } from './history.ts';
 import { DIR } from './server.ts';
 
 // Reads the log as a stranger would: the files of the disk, gzip, JSON. It shares no code with the kit.
@@ -28,8 +29,7 @@ export function readLog(disk: SimDisk): Map<string, StoredReceipt[]> {
 }
 
 function receiptsOf(pack: string, bytes: Uint8Array): StoredReceipt[] {
-  const lines = gunzipSync(bytes)
-    .toString('utf8')
+  const lines = textOf(pack, bytes)
     .split('\n')
     .filter((line) => line !== '');
   return lines.map((text, line) => {
@@ -37,4 +37,12 @@ function receiptsOf(pack: string, bytes: Uint8Array): StoredReceipt[] {
     if (said !== undefined && said !== line) throw new Error(`line ${line} of ${pack} says ${said}`);
     return { pack, line, text: body, sequence };
   });
+}
+
+function textOf(pack: string, bytes: Uint8Array): string {
+  try {
+    return gunzipSync(bytes).toString('utf8');
+  } catch {
+    throw new Broken('whole', `the pack ${pack} is not whole: it has ${bytes.length} bytes`);
+  }
 }

@@ -2,7 +2,7 @@ import { OUTCOME_LETTERS, type VerifyPage } from '@pik/schema';
 
 import { holds } from './history.ts';
 import { readLog, type StoredReceipt } from './log-oracle.ts';
-import type { Acknowledged, Life } from './senders.ts';
+import type { Acknowledged, Life, SettledValue } from './senders.ts';
 import type { Running } from './server.ts';
 
 // Promises that hold once faults have stopped and the sweeper has run. The log is read without the kit, and the outcomes that its
@@ -150,6 +150,23 @@ async function timelineOf({ pipeline }: Running, entity: string): Promise<string
     cursor = page.next_cursor;
   } while (cursor !== null);
   return found;
+}
+
+/** The number of events of an entity on the day of most records, as of a time. */
+export function dailyValue({ pipeline }: Running, { entity, asOfMs }: Pick<SettledValue, 'entity' | 'asOfMs'>) {
+  const window_start = '2026-01-01T00:00:00Z';
+  return pipeline.computeAggregate({ metric: 'daily_event_count', key: entity, window_start, asOfMs });
+}
+
+/** A value that was said to be final is still the same. */
+export async function checkValues({ values, features }: Life, running: Running): Promise<void> {
+  // An import may claim any receive time, and a sweep of young packs gives up those that are on their way.
+  if (features.imports || features['young-sweeps'] || features['clock-back'] || features['clock-ahead']) return;
+  for (const one of values) {
+    const { value } = await dailyValue(running, one);
+    const at = new Date(one.asOfMs).toISOString();
+    holds('final', value === one.value, () => `${one.entity} as of ${at} was ${one.value}, and is ${value}`);
+  }
 }
 
 /** `pik verify` finds no fault; returns its digest. */

@@ -17,6 +17,13 @@ export interface Acknowledged {
   readonly isImported: boolean;
 }
 
+/** A value as of a time, which later receipts must not change. */
+export interface SettledValue {
+  readonly entity: string;
+  readonly asOfMs: number;
+  readonly value: unknown;
+}
+
 /** The things that the parts of a history share. */
 export interface Life {
   readonly world: World;
@@ -25,6 +32,8 @@ export interface Life {
   readonly acknowledged: Acknowledged[];
   /** Every text that was ever sent, and the identity that it has. */
   readonly sent: Map<string, SentRecord>;
+  /** Values that were said to be final. */
+  readonly values: SettledValue[];
   /** Requests on their way. */
   inFlight: number;
   /** Losses of power, and outcomes that could not be noted in the journal. */

@@ -79,13 +79,18 @@ export class Server {
     try {
       return await this.#world.post(process, 'rebuild', async () => {
         const work = await openLocalRebuild({ dir: DIR, clock: clockOf(this.#world) });
-        await rebuildIndex(createContext({ ...this.#options, backend: work.backend }), { answered: work.answered });
-        await work.finish();
+        try {
+          await rebuildIndex(createContext({ ...this.#options, backend: work.backend }), { answered: work.answered });
+          await work.finish();
+        } catch (error) {
+          await work.cancel();
+          throw error;
+        }
         return true;
       });
     } catch (error) {
       this.#world.kill(process);
-      if (!(error instanceof Gone) && !isMendable(error)) throw error;
+      if (!(error instanceof Gone) && !isMendable(error) && !isErrno(error)) throw error;
       return false;
     }
   }
@@ -128,6 +133,11 @@ export class Server {
     const backend = await openLocalBackend({ dir: DIR, clock: clockOf(this.#world), onWarning: this.#onWarning });
     return { process, backend, pipeline: createPipeline({ ...this.#options, backend }) };
   }
+}
+
+/** True for an error of the file system, which a command shows as it is. */
+function isErrno(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EIO' || error.code === 'ENOSPC');
 }
 
 /** True for an error after which the same call may succeed. */

@@ -36,6 +36,7 @@ export class DatabaseSync {
   readonly #file: SimFile | null;
   readonly #owner: Process;
   #store: SimStore | null;
+  #isClosed = false;
 
   /** Opens a database in memory, or the file at a path, which is created if it is missing. */
   constructor(path: string) {
@@ -74,6 +75,8 @@ export class DatabaseSync {
   }
 
   close(): void {
+    if (this.#isClosed) throw Object.assign(new Error('database is not open'), { code: 'ERR_INVALID_STATE' });
+    this.#isClosed = true;
     if (this.#store?.lockedBy === this.#owner) this.#store.lockedBy = null;
   }
 

@@ -1,6 +1,6 @@
 import { drawFeatures, drawRates, type Feature } from '../features.ts';
 import { holds, type Subject } from '../history.ts';
-import { checkReceipts, checkVerify } from '../oracles.ts';
+import { checkReceipts, checkValues, checkVerify, dailyValue } from '../oracles.ts';
 import { type Life, sendRequests } from '../senders.ts';
 import { isMendable, Server } from '../server.ts';
 import { Gone, NO_FAULTS, type World } from '../world.ts';
@@ -36,7 +36,7 @@ async function begin(world: World): Promise<Life> {
   const server = new Server(world, { onStart, onWarning });
   await server.start();
   world.rates = drawRates(world, features);
-  return { world, server, features, acknowledged: [], sent: new Map(), inFlight: 0, losses };
+  return { world, server, features, acknowledged: [], sent: new Map(), values: [], inFlight: 0, losses };
 }
 
 function losePower(life: Pick<Life, 'world' | 'losses'>): void {
@@ -60,11 +60,16 @@ async function live(life: Life): Promise<void> {
   const others = [
     ...(features.sweeps ? [sweepWhile(life, () => left > 0)] : []),
     ...(features.reads ? [readWhile(life, () => left > 0)] : []),
+    ...(features.values ? [askWhile(life, () => left > 0)] : []),
     ...(features.kills || features.stops ? [killWhile(life, () => left > 0)] : []),
   ];
   await Promise.all([...sending, ...others]);
 }
 
+/** The last rebuild of a history has no faults. */
+const REBUILDS_MAX = 5;
+/** How far a sweep looks back, as `pik serve` does. */
+const LOOK_BACK_MS = 3_600_000;
 /** The most steps that something other than a sender waits for its turn. */
 const TURNS_MAX = 40;
 
@@ -80,7 +85,7 @@ async function sweepWhile(life: Life, isOn: () => boolean): Promise<void> {
   while (isOn()) {
     await linger(life, 'sweep');
     await attempt(() =>
-      life.server.ask('sweep', ({ pipeline }) => pipeline.sweep({ minAgeMs, lookBackMs: 3_600_000 })),
+      life.server.ask('sweep', ({ pipeline }) => pipeline.sweep({ minAgeMs, lookBackMs: LOOK_BACK_MS })),
     );
   }
 }
@@ -95,6 +100,17 @@ async function readWhile(life: Life, isOn: () => boolean): Promise<void> {
       life.server.ask('read', ({ backend }) => backend.index.getEvent(one.eventId ?? '')),
     );
     holds('read', found !== null, () => `${one.status} ${one.record.text} cannot be read`);
+  }
+}
+
+/** Asks for values as of now, and remembers those that are said to be final. */
+async function askWhile(life: Life, isOn: () => boolean): Promise<void> {
+  while (isOn()) {
+    await linger(life, 'ask');
+    const entity = life.world.tape.pick('entity', ['a', 'b', 'c']);
+    const asOfMs = life.world.nowMs - life.world.tape.pick('ago', [0, 2, 1_000]);
+    const answer = await attempt(() => life.server.ask('ask', (running) => dailyValue(running, { entity, asOfMs })));
+    if (answer !== undefined && !answer.unsettled) life.values.push({ entity, asOfMs, value: answer.value });
   }
 }
 
@@ -119,7 +135,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-const SWEEP_ALL = { minAgeMs: 0, lookBackMs: 10 * 3_600_000 };
+const SWEEP_ALL = { minAgeMs: 0, lookBackMs: LOOK_BACK_MS };
 
 /** Faults stop: then one sweep restores every invariant, and a second one changes nothing. */
 async function settle(life: Life): Promise<void> {
@@ -130,15 +146,30 @@ async function settle(life: Life): Promise<void> {
     losePower(life);
   }
   await server.revive();
-  world.pass(2 * 3_600_000);
+  world.pass(1_000);
   const swept = await server.ask('sweep', ({ pipeline }) => pipeline.sweep(SWEEP_ALL));
   holds('converged', swept.packs_unreadable === 0, () => `a sweep cannot read ${swept.packs_unreadable} packs`);
   holds('converged', swept.packs_pending === 0, () => `a sweep leaves ${swept.packs_pending} packs`);
   await server.ask('check', (running) => checkReceipts(life, running));
+  await server.ask('values', (running) => checkValues(life, running));
   const digest = await server.ask('verify', checkVerify);
   const again = await server.ask('sweep', ({ pipeline }) => pipeline.sweep(SWEEP_ALL));
   holds('converged', again.packs_admitted === 0, () => `a second sweep admits ${again.packs_admitted} packs`);
   if (features.rebuild) await checkRebuild(life, digest);
+}
+
+/** A rebuild may fail or die anywhere, and the power with it; it is repeated until it is done. */
+async function rebuildThroughFaults(life: Life): Promise<void> {
+  const { world, server, features } = life;
+  world.rates = drawRates(world, features);
+  for (let tries = 0; tries < REBUILDS_MAX; tries++) {
+    const isDone = await server.rebuild();
+    if (features.power && world.tape.chance('power', 2)) losePower(life);
+    if (isDone) break;
+    if (tries === REBUILDS_MAX - 2) world.rates = NO_FAULTS;
+    holds('rebuild', tries < REBUILDS_MAX - 1, () => 'a rebuild without faults did not finish');
+  }
+  world.rates = NO_FAULTS;
 }
 
 /** An index that is made again from the log says the same. */
@@ -146,13 +177,12 @@ async function checkRebuild(life: Life, digest: string): Promise<void> {
   const { server, world } = life;
   const { deaths } = world;
   await server.stop();
-  holds('rebuild', await server.rebuild(), () => 'a rebuild without faults did not finish');
+  await rebuildThroughFaults(life);
   await server.revive();
-  // The journal of answered outcomes is not synced: without it, a receipt that was admitted late may come first.
-  if (life.losses.power + life.losses.journal > 0) return;
-  await server.ask('check', (running) => checkReceipts(life, running));
   const now = await server.ask('verify', checkVerify);
-  // A process that died after a commit has not noted outcomes that it never answered.
-  if (deaths > 0) return;
+  // The journal of answered outcomes is not synced, and a process may die between a commit and its line: then a rebuild may
+  // admit packs in another order than the first time.
+  if (deaths + life.losses.power + life.losses.journal > 0) return;
+  await server.ask('check', (running) => checkReceipts(life, running));
   holds('rebuild', now === digest, () => `a rebuilt index has the digest ${now}, not ${digest}`);
 }
