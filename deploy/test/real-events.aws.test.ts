@@ -1,5 +1,5 @@
 import { defineAggregate, entitiesWhere } from '@pik/aggregates';
-import type { DuplicatesReport } from '@pik/schema';
+import { type DuplicatesReport, SCOPES } from '@pik/schema';
 import { changesKeyedByPoll, hasRealEvents, readLines } from '@pik/testkit/fixtures/engine/real-events';
 import { captureLines, keyOf } from '@pik/testkit/fixtures/functions/functions';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -37,7 +37,7 @@ async function open(): Promise<Stack> {
 }
 
 async function ask<T>({ gateway }: Stack, path: string, body?: { type: string; text: string }): Promise<T> {
-  const authorization = `Bearer ${keyOf(['ingest', 'import', 'investigate', 'replay'])}`;
+  const authorization = `Bearer ${keyOf([...SCOPES])}`;
   const init: RequestInit =
     body === undefined
       ? { headers: { authorization } }

@@ -2,7 +2,7 @@ import { countOf, defineAggregate } from '@pik/aggregates';
 import { open as openProcessor } from '@pik/handlers/processor';
 import { open as openSweeper } from '@pik/handlers/sweeper';
 import { open as openWatcher } from '@pik/handlers/watcher';
-import { LIMITS, MONITOR_KINDS, type Monitor } from '@pik/schema';
+import { LIMITS, MONITOR_KINDS, type Monitor, SCOPES } from '@pik/schema';
 import { CONTRACT_AGGREGATES, CONTRACT_VOLATILE, describeHttpContract } from '@pik/testkit';
 import { type AwsCall, createFakeAws } from '@pik/testkit/aws';
 import { captureLines, keyOf, setupOver } from '@pik/testkit/fixtures/functions/functions';
@@ -92,7 +92,7 @@ describe('a life of the functions', () => {
   beforeAll(() => {
     aggregates = [...CONTRACT_AGGREGATES, ordersOfLife];
   });
-  const key = keyOf(['ingest', 'import', 'investigate', 'replay']);
+  const key = keyOf([...SCOPES]);
   let gateway: Gateway;
   const ask = async (path: string, body?: unknown) => {
     const headers = {

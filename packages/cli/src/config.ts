@@ -21,6 +21,8 @@ import { type LogConfig, logFault } from './signed-log/log-config.ts';
 export interface ApiKeyConfig {
   /** Names the caller in logs and receipts. Two keys that may do the same can have it, while one replaces the other. */
   readonly name: string;
+  /** The person or service that answers for the key, such as `alice@shop.example`; the request log names it. Default: nobody is named. */
+  readonly owner?: string | undefined;
   /** SHA-256 of the key, in hexadecimal. */
   readonly key_sha256: string;
   readonly scopes: readonly Scope[];
@@ -158,9 +160,10 @@ function doorsFault(value: unknown): string | null {
 
 function apiKeyFault(key: unknown, i: number): string | null {
   if (!isObject(key)) return `has at ${i} something that is not a key`;
-  const { name, key_sha256, scopes, origins, requests_per_minute, bytes_per_day, ...rest } = key;
+  const { name, owner, key_sha256, scopes, origins, requests_per_minute, bytes_per_day, ...rest } = key;
   if (Object.keys(rest).length > 0) return `has at ${i} the unknown field ${Object.keys(rest)[0]}`;
   if (typeof name !== 'string' || name === '') return `has at ${i} a key without a name`;
+  if (owner !== undefined && typeof owner !== 'string') return `has at ${i} an owner that is not a text`;
   if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256))
     return `has at ${i} a key_sha256 that is not a SHA-256 in hexadecimal`;
   for (const [limit, value] of Object.entries({ requests_per_minute, bytes_per_day }))

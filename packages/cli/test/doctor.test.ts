@@ -29,7 +29,7 @@ describe('doctor', () => {
       versions: { result: 'ok', text: expect.stringContaining(process.versions.node) },
       server: { result: 'ok', text: expect.stringMatching(/answers in .+: ok$/) },
       clock: { result: 'ok' },
-      key: { result: 'ok', text: 'no key may investigate, ingest, import' },
+      key: { result: 'ok', text: 'no key may investigate, ingest, import, replay, operate' },
       data: { result: 'skipped' },
       config: { result: 'skipped' },
     });
@@ -54,7 +54,7 @@ describe('doctor', () => {
   it('tells a key that the server does not know from one that may do less, and shows neither', async () => {
     for (const [status, only, result, text] of [
       [401, null, 'fault', 'the server does not accept the key of --api-key (401)'],
-      [403, null, 'fault', 'the key of --api-key has none of the scopes investigate, ingest, import'],
+      [403, null, 'fault', 'the key of --api-key has none of the scopes investigate, ingest, import, replay, operate'],
       [403, '/ingest', 'ok', 'the key of --api-key may ingest'],
     ] as const) {
       kit.intercept = ({ url }) => {

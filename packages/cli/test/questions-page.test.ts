@@ -1,6 +1,15 @@
 // docs/questions.md is written from the declarations: `npx vitest run packages/cli/test/questions-page.test.ts -u`.
 import { VIEWS } from '@pik/render';
-import { type Field, flagOf, QUESTION_NAMES, QUESTIONS, ROUTES, type Route } from '@pik/schema';
+import {
+  type Field,
+  flagOf,
+  QUESTION_NAMES,
+  QUESTIONS,
+  ROUTES,
+  type Route,
+  type RouteName,
+  scopesOf,
+} from '@pik/schema';
 import { expect, it } from 'vitest';
 
 import { createProgram } from '../src/program.ts';
@@ -9,8 +18,9 @@ const row = (...cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 const code = (text: string) => `\`${text}\``;
 
 function routeRows(): string[] {
-  return (Object.values(ROUTES) as Route[]).map(({ method, path, scope, form, exposes, audit, summary }) =>
-    row(code(`${method} ${path}`), summary, scope === null ? '' : code(scope), form, exposes, audit),
+  return (Object.entries(ROUTES) as [RouteName, Route][]).map(
+    ([name, { method, path, form, exposes, audit, summary }]) =>
+      row(code(`${method} ${path}`), summary, scopesOf(name).map(code).join(', '), form, exposes, audit),
   );
 }
 
@@ -74,7 +84,7 @@ it('docs/questions.md has every route, and the fields of every question', async 
     '# Routes and questions',
     '',
     'Written from the declarations in `packages/schema` by `packages/cli/test/questions-page.test.ts`; do not edit it by hand.',
-    'A key needs the scope. After a command stand its exit statuses (`docs/cli.md`). *Exposes* is the most sensitive content of an answer; *audit* is the entry that a call gets in an audit log.',
+    'A key needs the scope, or both. After a command stand its exit statuses (`docs/cli.md`). *Exposes* is the most sensitive content of an answer; *audit* is the entry that a call gets in an audit log.',
     '',
     row('Route', 'Purpose', 'Scope', 'Answer', 'Exposes', 'Audit'),
     '|---|---|---|---|---|---|',

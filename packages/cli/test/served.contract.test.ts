@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { SCOPES, type Scope } from '@pik/schema';
+import type { Scope } from '@pik/schema';
 
-import { describeHttpContract } from '@pik/testkit';
+import { CONTRACT_KEYS, describeHttpContract } from '@pik/testkit';
 import { serveWithThreads, temporaryDir } from './served.ts';
 
 /** The key that has exactly these scopes. */
@@ -16,7 +16,7 @@ const CONTRACT = join(import.meta.dirname, '../../testkit/src/http-contract');
 
 describeHttpContract('a served process', async () => {
   const dir = temporaryDir();
-  const apiKeys = [[...SCOPES], ...SCOPES.map((scope) => [scope])].map((scopes) => ({
+  const apiKeys = CONTRACT_KEYS.map((scopes) => ({
     name: scopes.join('.'),
     key_sha256: createHash('sha256').update(keyOf(scopes)).digest('hex'),
     scopes,

@@ -1,6 +1,6 @@
 export { toResponse } from './http/answer.ts';
 export { createAppOf, type Pages } from './http/app.ts';
-export { type ApiKey, type Authenticate, createAuthenticate } from './http/auth.ts';
+export { ANYBODY, type ApiKey, type Authenticate, type Caller, createAuthenticate } from './http/auth.ts';
 export type { Handlers } from './http/call.ts';
 export { answerConsole } from './http/console.ts';
 export { INGEST_HANDLERS } from './http/ingest-handler.ts';

@@ -1,5 +1,5 @@
-import { type ApiKey, type Authenticate, createAuthenticate } from '@pik/engine/http';
-import { KitError } from '@pik/schema';
+import { ANYBODY, type ApiKey, type Authenticate, createAuthenticate } from '@pik/engine/http';
+import { KitError, SCOPES, scopesOf } from '@pik/schema';
 import type { Settings } from './environment.ts';
 import type { HttpEvent } from './http-event.ts';
 import { createKeyring } from './keyring.ts';
@@ -29,20 +29,23 @@ export async function createCallers(options: CallersOptions): Promise<Authentica
   const readFirstKey = () => options.readSecret(firstKeySecret);
   const keyring = await createKeyring({ readFirstKey, apiKeys, now: options.now });
   let held = { keys: await keyring.current(), authenticate: createAuthenticate(await keyring.current()) };
-  return async (request, scope, route) => {
-    if (scope === null) return null;
+  return async (request, route) => {
+    if (scopesOf(route).length === 0) return ANYBODY;
     const keys: readonly ApiKey[] = await keyring.current();
     if (keys !== held.keys) held = { keys, authenticate: createAuthenticate(keys) };
-    return held.authenticate(request, scope, route);
+    return held.authenticate(request, route);
   };
 }
 
+/** The policies of a caller say which routes they may use, and so what they may do; no policy can say more than that. */
+const IAM_SCOPES = new Set(SCOPES);
+
 /** API Gateway has checked signature and policy; the caller's name comes only from there. */
 function byIam(eventOf: CallersOptions['eventOf']): Authenticate {
-  return (request, scope) => {
+  return (request, route) => {
     const arn = eventOf(request)?.requestContext.authorizer?.iam?.userArn;
-    if (typeof arn === 'string' && arn !== '') return arn;
-    if (scope === null) return null;
+    if (typeof arn === 'string' && arn !== '') return { name: arn, owner: null, scopes: IAM_SCOPES };
+    if (scopesOf(route).length === 0) return ANYBODY;
     throw new KitError('UNAUTHENTICATED', 'sign the request for the service execute-api');
   };
 }

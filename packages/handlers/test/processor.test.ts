@@ -1,5 +1,5 @@
 import type { Backend } from '@pik/engine';
-import { KitError, LIMITS, packStoredMs } from '@pik/schema';
+import { KitError, LIMITS, packStoredMs, SCOPES } from '@pik/schema';
 import {
   createFaultyBackend,
   createMemoryBackend,
@@ -30,7 +30,7 @@ afterEach(async () => {
   await backend.close();
 });
 
-const everything = keyOf(['ingest', 'import', 'investigate', 'replay']);
+const everything = keyOf([...SCOPES]);
 
 const event = (day: number) => ({
   source: 's',

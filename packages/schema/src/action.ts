@@ -26,6 +26,8 @@ interface ActionParts<N extends string> {
   /** Path with `:name` for parameters. A path never contains a caller's ids. */
   readonly path: string;
   readonly scope: Scope;
+  /** A second scope that the caller needs too. Default: none. */
+  readonly alsoScope?: Scope | undefined;
   readonly exposes: Exposure;
   readonly form: AnswerForm;
   /** The action in one sentence. */

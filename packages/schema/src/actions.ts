@@ -94,7 +94,7 @@ const monitorName = {
 export const muteMonitorAction = defineAction({
   name: 'muteMonitor',
   path: '/monitors/:name/mute',
-  scope: 'replay',
+  scope: 'operate',
   exposes: 'ids',
   form: 'whole',
   summary: 'Send nothing about new incidents of a monitor for a while.',
@@ -113,7 +113,7 @@ export type MuteBody = BodyBy<(typeof muteMonitorAction)['bodyFields']>;
 export const unmuteMonitorAction = defineAction({
   name: 'unmuteMonitor',
   path: '/monitors/:name/unmute',
-  scope: 'replay',
+  scope: 'operate',
   exposes: 'ids',
   form: 'whole',
   summary: 'End the muting of a monitor; incidents that still fire are sent.',
@@ -126,6 +126,7 @@ export const reingestAction = defineAction({
   name: 'reingest',
   path: '/rejects/reingest',
   scope: 'ingest',
+  alsoScope: 'investigate',
   exposes: 'ids',
   form: 'whole',
   summary: 'Send rejected receipts again after a fix; each keeps a link to the original.',

@@ -47,6 +47,8 @@ export interface Route {
   readonly path: string;
   /** The required scope; null for public routes. */
   readonly scope: Scope | null;
+  /** A second scope that the caller needs too. */
+  readonly alsoScope?: Scope | undefined;
   readonly audit: Audit;
   readonly exposes: Exposure;
   readonly form: AnswerForm;
@@ -194,6 +196,12 @@ export const ROUTES = define({
 
 /** The name of a route. */
 export type RouteName = keyof typeof ROUTES;
+
+/** All scopes that a route requires; none for a public route. */
+export function scopesOf(name: RouteName): readonly Scope[] {
+  const { scope, alsoScope }: Route = ROUTES[name];
+  return [scope, alsoScope ?? null].filter((one) => one !== null);
+}
 
 /** Name of a declared action: a route that changes something and is recorded before. */
 export type ActionName = {

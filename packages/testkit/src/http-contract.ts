@@ -27,7 +27,7 @@ export interface OpenedHttp {
   /** A URL for the requests; its host need not exist. */
   readonly baseUrl: string;
   fetch(request: Request): Promise<Response>;
-  /** A key with exactly these scopes: all of them, or one. */
+  /** A key with exactly these scopes, one of `CONTRACT_KEYS`. */
   key(scopes: readonly Scope[]): string;
   /**
    * Processes messages of replays, or waits a moment while a worker of the kit does. It need not process all of them; the

@@ -9,6 +9,7 @@ export {
   type FaultyBackend,
 } from './faulty-backend.ts';
 export { CONTRACT_AGGREGATES } from './http-contract/contract-aggregates.ts';
+export { CONTRACT_KEYS } from './http-contract/contract-keys.ts';
 export { CONTRACT_VOLATILE } from './http-contract/contract-volatile.ts';
 export { describeHttpContract, type HttpContractOptions, type OpenedHttp } from './http-contract.ts';
 export {

@@ -111,6 +111,9 @@ const PROBES = {
   investigate: (asked: Asked) => send(asked, ROUTES.metricList.path),
   ingest: (asked: Asked) => send(asked, `${ROUTES.ingest.path}?dry_run=true`, '[]'),
   import: (asked: Asked) => send(asked, `${ROUTES.import.path}?dry_run=true`, '[]'),
+  // Their bodies are refused after the scope was checked, and before anything happens.
+  replay: (asked: Asked) => send(asked, ROUTES.replay.path, '{"limit":0}'),
+  operate: (asked: Asked) => send(asked, ROUTES.muteMonitor.path.replace(':name', 'none'), '{"minutes":0}'),
 };
 
 /** The server and the key that is checked. */

@@ -8,6 +8,7 @@ import { print } from '../session.ts';
 export function keygen(options: {
   name: string;
   scopes: string;
+  owner?: string | undefined;
   origin?: readonly string[] | undefined;
   json?: boolean | undefined;
 }): void {
@@ -15,14 +16,15 @@ export function keygen(options: {
   const unknown = scopes.find((scope) => !SCOPES.some((known) => known === scope));
   if (unknown !== undefined)
     throw new KitError('REQUEST_INVALID', `unknown scope ${unknown}; the scopes are ${SCOPES.join(', ')}`);
-  const { origin: origins } = options;
+  const { origin: origins, owner } = options;
   if (origins !== undefined && options.scopes !== 'ingest')
     throw new KitError(
       'REQUEST_INVALID',
       'everybody can read the key of a page, so with --origin its only scope is ingest',
     );
   const key = `pik_${randomBytes(32).toString('base64url')}`;
-  const entry = { name: options.name, key_sha256: createHash('sha256').update(key).digest('hex'), scopes, origins };
+  const key_sha256 = createHash('sha256').update(key).digest('hex');
+  const entry = { name: options.name, owner, key_sha256, scopes, origins };
   // The format of one entry in the stack's parameter ApiKeys.
   const parameter = `${entry.name}:${scopes.join('+')}:${entry.key_sha256}`;
   const session = { json: options.json };

@@ -73,6 +73,7 @@ export function addServer(program: Command, done: Done): void {
     .description('create an API key')
     .requiredOption('--name <name>', 'name of the user or service that gets the key')
     .option('--scopes <scopes>', 'permissions, comma-separated', 'ingest')
+    .option('--owner <owner>', 'person or service that answers for the key')
     .option('--origin <origin>', 'for pages of this origin only; may be given several times', many)
     .option('--json', 'write JSON')
     .action((options) => keygen(options));

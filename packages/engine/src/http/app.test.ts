@@ -266,7 +266,10 @@ describe('a key with limits', () => {
 describe('the request line of the log', () => {
   it('states who, what and how much, and nothing of the content', async () => {
     const apiKeys = [
-      { name: 'ios', key_sha256: createHash('sha256').update('k3y').digest('hex'), scopes: ['ingest' as const] },
+      {
+        ...{ name: 'ios', owner: 'team-ios', scopes: ['ingest' as const] },
+        key_sha256: createHash('sha256').update('k3y').digest('hex'),
+      },
     ];
     const { call, lines } = open({}, { apiKeys, now: () => 42 });
     const headers = { 'content-type': 'application/x-ndjson', authorization: 'Bearer k3y', 'x-request-id': 'caller-1' };
@@ -280,6 +283,7 @@ describe('the request line of the log', () => {
       method: 'POST',
       status: 200,
       principal: 'ios',
+      owner: 'team-ios',
       bytes_in: 19,
       counts: { ACCEPTED: 2 },
       caller_request_id: 'caller-1',

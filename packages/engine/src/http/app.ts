@@ -1,4 +1,4 @@
-import { KitError, type ProcessHealth, ROUTES, type Route, type RouteName } from '@pik/schema';
+import { KitError, type ProcessHealth, ROUTES, type Route, type RouteName, scopesOf } from '@pik/schema';
 import { Hono } from 'hono';
 import { v7 } from 'uuid';
 
@@ -6,7 +6,7 @@ import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
 import { randomIdBytes } from '../ports/random-bytes.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
-import { type ApiKey, type Authenticate, createAuthenticate } from './auth.ts';
+import { ANYBODY, type ApiKey, type Authenticate, type Caller, createAuthenticate } from './auth.ts';
 import { type BrowserDoor, createBrowserDoor, isPageRoute, keyInUrl, withoutKey } from './browser-door.ts';
 import type { Answer, Handler, Handlers, Notes, Readers, Services } from './call.ts';
 import { checkHost } from './hosts.ts';
@@ -55,7 +55,7 @@ export interface App {
 export type Pages = (request: Request) => Promise<Answer | null>;
 
 /** Answers a request of one route. */
-type Answerer = (visit: Visit, principal: string | null) => Answer | Promise<Answer>;
+type Answerer = (visit: Visit) => Answer | Promise<Answer>;
 
 interface Server {
   readonly answerers: ReadonlyMap<RouteName, Answerer>;
@@ -124,12 +124,12 @@ function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<Rout
   const add = <N extends RouteName>(name: N) => {
     const handler: Handler<N, P> | undefined = handlers[name];
     if (handler === undefined) return;
-    answerers.set(name, ({ request, requestId, receivedMs, match, notes }, principal) => {
+    answerers.set(name, ({ request, requestId, receivedMs, match, notes, caller }) => {
       // The gate lets a key in the URL pass for pages of its origin only.
       const isPage = hasKeys && isPageRoute(name) && keyInUrl(request) !== null;
       const url = isPage ? withoutKey(request.url) : request.url;
       const call = {
-        ...{ request, requestId, receivedMs, principal, notes, params: match.params, isPage },
+        ...{ request, requestId, receivedMs, principal: caller.name, notes, params: match.params, isPage },
         query: parseQuery(name, { url, params: match.params }),
         // Only questions call it: a server creates a signal when it is read.
         asking: () => asking(request),
@@ -190,7 +190,7 @@ interface Visit {
   readonly route: RouteName | null;
   readonly match: Match;
   readonly notes: Notes;
-  principal: string | null;
+  caller: Caller;
 }
 
 async function serve(server: Server, request: Request, match: Match): Promise<Response> {
@@ -202,11 +202,11 @@ async function serve(server: Server, request: Request, match: Match): Promise<Re
     route: match.methods.get(request.method) ?? null,
     match,
     notes: { bytes_in: 0 },
-    principal: null,
+    caller: ANYBODY,
   };
   const answer = await answerVisit(server, visit).catch((error: unknown) => failed(server, visit, error));
   const durationMs = performance.now() - startedMs;
-  server.limits.used(visit.principal, { bytes: visit.notes.bytes_in, nowMs: visit.receivedMs });
+  server.limits.used(visit.caller.name, { bytes: visit.notes.bytes_in, nowMs: visit.receivedMs });
   if (visit.route !== null && isReading(visit.route)) server.telemetry.observe('QuestionMs', [durationMs], visit.route);
   logRequest(server.telemetry, { ...visit, client: match.client, status: answer.status, durationMs });
   const headers = { ...answer.headers, ...server.browsers.headers(request, routesOf(match)) };
@@ -221,20 +221,19 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
     const preflight = request.method === 'OPTIONS' ? server.browsers.preflight(request, routesOf(visit.match)) : null;
     return page ?? preflight ?? withoutRoute(request, allowedMethods(visit.match));
   }
-  const principal = await server.authenticate(request, ROUTES[route].scope, route);
-  visit.principal = principal;
-  if (ROUTES[route].scope !== null) server.limits.admit(principal, visit.receivedMs);
+  visit.caller = await server.authenticate(request, route);
+  if (ROUTES[route].scope !== null) server.limits.admit(visit.caller.name, visit.receivedMs);
   const answer = server.answerers.get(route);
   if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
-  return answer(visit, principal);
+  return answer(visit);
 }
 
 function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {
   const { requestId, route } = visit;
   const fault = faultOf(error);
   visit.notes.code = fault.code;
-  const scope = route === null ? null : ROUTES[route].scope;
-  const answer = problem(fault, { requestId, scope, allow: allowedMethods(visit.match) });
+  const scopes = route === null ? [] : scopesOf(route);
+  const answer = problem(fault, { requestId, scopes, allow: allowedMethods(visit.match) });
   if (answer.status >= 500) logFailure(telemetry, { error, requestId, route, status: answer.status });
   return answer;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { KitError } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
-import { type ApiKey, createAuthenticate } from './auth.ts';
+import { type ApiKey, type Caller, createAuthenticate } from './auth.ts';
 
 const SECRET = 'pik_test-only.not~a+secret/0123456789==';
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -13,10 +13,19 @@ const key = (name: string, secret: string, scopes: ApiKey['scopes']): ApiKey => 
   scopes,
 });
 
-/** The gate of the route for events, whatever the scope. */
+/** A route that needs each scope. */
+const ROUTE_OF = {
+  ingest: 'ingest',
+  investigate: 'lag',
+  replay: 'replay',
+  none: 'healthz',
+  mending: 'reingest',
+} as const;
+
+/** The gate of a route; returns the name of the caller. */
 const gateOf = (apiKeys: readonly ApiKey[] | undefined) => {
   const authenticate = createAuthenticate(apiKeys);
-  return (asked: Request, scope: Parameters<typeof authenticate>[1]) => authenticate(asked, scope, 'ingest');
+  return (asked: Request, needed: keyof typeof ROUTE_OF) => (authenticate(asked, ROUTE_OF[needed]) as Caller).name;
 };
 
 const request = (authorization?: string) =>
@@ -46,6 +55,18 @@ describe('the gate', () => {
     expect(codeOf(() => authenticate(request('Bearer other'), 'ingest'))).toBe('FORBIDDEN');
   });
 
+  it('asks for both scopes where a route needs two', () => {
+    const mending = gateOf([key('a', 'a', ['ingest', 'investigate']), key('b', 'b', ['investigate']), ...keys]);
+    expect(mending(request('Bearer a'), 'mending')).toBe('a');
+    for (const secret of ['b', SECRET])
+      expect(codeOf(() => mending(request(`Bearer ${secret}`), 'mending'))).toBe('FORBIDDEN');
+  });
+
+  it('says who answers for a key', () => {
+    const owned = createAuthenticate([{ ...key('ios', SECRET, ['ingest']), owner: 'team-ios' }]);
+    expect(owned(request(`Bearer ${SECRET}`), 'ingest')).toMatchObject({ name: 'ios', owner: 'team-ios' });
+  });
+
   it.each([
     ['nothing', undefined],
     ['an empty header', ''],
@@ -66,8 +87,8 @@ describe('the gate', () => {
   });
 
   it('requires no key for a route without a scope', () => {
-    expect(authenticate(request(), null)).toBeNull();
-    expect(authenticate(request('Bearer wrong'), null)).toBeNull();
+    expect(authenticate(request(), 'none')).toBeNull();
+    expect(authenticate(request('Bearer wrong'), 'none')).toBeNull();
   });
 
   it('is open without keys', () => {
@@ -87,6 +108,14 @@ describe('the list of keys', () => {
     ['has a name that would not fit a log line', [{ ...good, name: 'a\nb' }]],
     ['has a key in place of its hash', [{ ...good, key_sha256: SECRET }]],
     ['has a hash in upper case', [{ ...good, key_sha256: good.key_sha256.toUpperCase() }]],
+    ['has an owner of two lines', [{ ...good, owner: 'a\nb' }]],
+    [
+      'has two owners for one name',
+      [
+        { ...good, owner: 'a' },
+        { ...key('ios', 'other', ['ingest']), owner: 'b' },
+      ],
+    ],
     ['has an unknown scope', [{ ...good, scopes: ['admin' as never] }]],
   ])('is refused when it %s', (_, keys) => {
     expect(codeOf(() => gateOf(keys))).toBe('CONFIG_INVALID');

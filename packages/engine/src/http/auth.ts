@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-import { KitError, type RouteName, SCOPES, type Scope } from '@pik/schema';
+import { KitError, type RouteName, SCOPES, type Scope, scopesOf } from '@pik/schema';
 
 import { checkOrigin, isPageRoute, keyInUrl, originFault } from './browser-door.ts';
 
@@ -8,6 +8,8 @@ import { checkOrigin, isPageRoute, keyInUrl, originFault } from './browser-door.
 export interface ApiKey {
   /** The name of its holder in logs and receipts. Two keys may have it, while one replaces the other. */
   readonly name: string;
+  /** The person or service that answers for the key, at most 200 characters; the request log names it. Default: nobody is named. */
+  readonly owner?: string | undefined;
   /** SHA-256 of the key, 64 hexadecimal digits in lower case. */
   readonly key_sha256: string;
   readonly scopes: readonly Scope[];
@@ -22,12 +24,23 @@ export interface ApiKey {
   readonly bytes_per_day?: number | undefined;
 }
 
-/** Checks a request; returns the name of the key, or null if no key is required. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
-export type Authenticate = (
-  request: Request,
-  scope: Scope | null,
-  route: RouteName,
-) => string | null | Promise<string | null>;
+/** The sender of a request, and what it may do. */
+export interface Caller {
+  /** The name of the key; null if no key was required. */
+  readonly name: string | null;
+  /** The person or service that answers for the key; null if none is declared. */
+  readonly owner: string | null;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+/** Checks that a request may use a route. Throws `UNAUTHENTICATED`, `FORBIDDEN`. */
+export type Authenticate = (request: Request, route: RouteName) => Caller | Promise<Caller>;
+
+/** The caller of a public route. */
+export const ANYBODY: Caller = { name: null, owner: null, scopes: new Set() };
+
+/** A caller who may do everything. */
+const EVERYBODY: Caller = { name: null, owner: null, scopes: new Set(SCOPES) };
 
 /**
  * Makes the gate of an app. Without keys it is open: such a server must be reachable by its own machine only.
@@ -35,10 +48,11 @@ export type Authenticate = (
  * @throws KitError `CONFIG_INVALID` for a list that is empty or that has a key which cannot be used.
  */
 export function createAuthenticate(apiKeys: readonly ApiKey[] | undefined): Authenticate {
-  if (apiKeys === undefined) return () => null;
+  if (apiKeys === undefined) return () => EVERYBODY;
   const keys = readKeys(apiKeys);
-  return (request, scope, route) => {
-    if (scope === null) return null;
+  return (request, route) => {
+    const needed = scopesOf(route);
+    if (needed.length === 0) return ANYBODY;
     const header = request.headers.get('authorization');
     const inUrl = header === null && isPageRoute(route) ? keyInUrl(request) : null;
     const key = findKey(keys, header === null ? (inUrl ?? undefined) : tokenIn(header));
@@ -46,15 +60,20 @@ export function createAuthenticate(apiKeys: readonly ApiKey[] | undefined): Auth
     if (key === null || (inUrl !== null && key.origins === undefined))
       throw new KitError('UNAUTHENTICATED', 'send Authorization: Bearer followed by a key');
     checkOrigin(key, request, route);
-    if (!key.scopes.has(scope)) throw new KitError('FORBIDDEN', `the key ${key.name} lacks the scope ${scope}`);
-    return key.name;
+    checkScopes(key, needed);
+    return key;
   };
 }
 
-interface HeldKey {
+/** Refuses a caller who lacks one of these scopes. Throws `FORBIDDEN`. */
+function checkScopes({ name, scopes }: HeldKey, needed: readonly Scope[]): void {
+  const missing = needed.find((scope) => !scopes.has(scope));
+  if (missing !== undefined) throw new KitError('FORBIDDEN', `the key ${name} lacks the scope ${missing}`);
+}
+
+interface HeldKey extends Caller {
   readonly name: string;
   readonly hash: Uint8Array;
-  readonly scopes: ReadonlySet<Scope>;
   readonly origins: readonly string[] | undefined;
 }
 
@@ -73,21 +92,27 @@ function checkSameName(name: string, [first, second, ...others]: readonly ApiKey
   if (first.key_sha256 === second.key_sha256)
     throw new KitError('CONFIG_INVALID', `the API key ${name} is there twice`);
   if (rightsOf(first) !== rightsOf(second))
-    throw new KitError('CONFIG_INVALID', `the two API keys of the name ${name} may not do the same`);
+    throw new KitError(
+      'CONFIG_INVALID',
+      `the two API keys of the name ${name} may not do the same, or have two owners`,
+    );
 }
 
-/** All that a key may do, as a text to compare. */
-function rightsOf({ scopes, origins = [], requests_per_minute, bytes_per_day }: ApiKey): string {
-  return JSON.stringify([[...scopes].sort(), [...origins].sort(), requests_per_minute ?? null, bytes_per_day ?? null]);
+/** All that a key may do and who answers for it, as a text to compare. */
+function rightsOf({ owner, scopes, origins = [], requests_per_minute, bytes_per_day }: ApiKey): string {
+  const limits = [requests_per_minute ?? null, bytes_per_day ?? null];
+  return JSON.stringify([owner ?? null, [...scopes].sort(), [...origins].sort(), ...limits]);
 }
 
-function readKey({ name, key_sha256, scopes, origins, ...limits }: ApiKey): HeldKey {
+function readKey({ name, owner, key_sha256, scopes, origins, ...limits }: ApiKey): HeldKey {
   if (typeof name !== 'string' || !/^[\w.@-]{1,64}$/.test(name)) {
     throw new KitError('CONFIG_INVALID', 'the name of an API key must be 1 to 64 of letters, digits, _ . @ -');
   }
   if (typeof key_sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(key_sha256)) {
     throw new KitError('CONFIG_INVALID', `the API key ${name} needs key_sha256, 64 hexadecimal digits in lower case`);
   }
+  if (owner !== undefined && ownerFault(owner))
+    throw new KitError('CONFIG_INVALID', `the API key ${name} ${OWNER_RULE}`);
   const unknown = scopes.find((scope) => !SCOPES.includes(scope));
   if (unknown !== undefined)
     throw new KitError('CONFIG_INVALID', `the API key ${name} has an unknown scope; there are ${SCOPES.join(', ')}`);
@@ -96,7 +121,14 @@ function readKey({ name, key_sha256, scopes, origins, ...limits }: ApiKey): Held
       throw new KitError('CONFIG_INVALID', `the API key ${name} needs ${limit} as a whole number above 0`);
   const fault = origins === undefined ? null : originFault(origins, scopes);
   if (fault !== null) throw new KitError('CONFIG_INVALID', `the API key ${name} ${fault}`);
-  return { name, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes), origins };
+  return { name, owner: owner ?? null, hash: Buffer.from(key_sha256, 'hex'), scopes: new Set(scopes), origins };
+}
+
+/** Rest of the sentence about an owner that cannot be used. */
+const OWNER_RULE = 'needs as owner 1 to 200 characters in one line';
+
+function ownerFault(owner: unknown): boolean {
+  return typeof owner !== 'string' || !/^[^\p{Cc}]{1,200}$/u.test(owner);
 }
 
 function bearerToken(header: string): string | undefined {

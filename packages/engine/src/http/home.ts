@@ -1,4 +1,4 @@
-import { ROUTES, type Route } from '@pik/schema';
+import { ROUTES, type Route, type RouteName, scopesOf } from '@pik/schema';
 import { html } from 'hono/html';
 
 import type { Answer } from './call.ts';
@@ -37,7 +37,7 @@ export function routesPage(): string {
 <table>
 <thead><tr><th>Route</th><th>Scope</th><th>What it does</th></tr></thead>
 <tbody>
-${Object.values(ROUTES).map(row)}
+${routes().map(row)}
 </tbody>
 </table>
 </body>
@@ -46,16 +46,20 @@ ${Object.values(ROUTES).map(row)}
   return page;
 }
 
-function row({ method, path, scope, summary }: Route) {
-  return html`<tr><td><code>${method} ${path}</code></td><td>${scope ?? ''}</td><td>${summary}</td></tr>
+const routes = () => Object.entries(ROUTES) as [RouteName, Route][];
+
+const scopeText = (name: RouteName) => scopesOf(name).join(', ');
+
+function row([name, { method, path, summary }]: [RouteName, Route]) {
+  return html`<tr><td><code>${method} ${path}</code></td><td>${scopeText(name)}</td><td>${summary}</td></tr>
 `;
 }
 
 /** The list of routes as text, one a line. */
 export function routesText(): string {
-  const lines = (Object.values(ROUTES) as Route[]).map(
-    ({ method, path, scope, summary }) =>
-      `${method.padEnd(4)} ${path.padEnd(28)} ${(scope ?? '').padEnd(11)} ${summary}`,
+  const lines = routes().map(
+    ([name, { method, path, summary }]) =>
+      `${method.padEnd(4)} ${path.padEnd(28)} ${scopeText(name).padEnd(19)} ${summary}`,
   );
   return `Pipeline Investigation Kit. The console for a browser is at /ui, this surface as OpenAPI at /openapi.json.\n\n${lines.join('\n')}\n`;
 }

@@ -1,4 +1,4 @@
-import { ROUTES, type Route } from '@pik/schema';
+import { ROUTES, type Route, type RouteName, scopesOf } from '@pik/schema';
 import { describe, expect, it } from 'vitest';
 
 import { routesPage, routesText } from './home.ts';
@@ -33,7 +33,9 @@ describe('the OpenAPI document', () => {
     for (const { path, method, operation } of operations) {
       const route = (ROUTES as Record<string, Route>)[operation.operationId] as Route;
       expect([method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1')]).toEqual([route.method, route.path]);
-      expect(operation.security).toEqual(route.scope === null ? [] : [{ key: [route.scope] }]);
+      expect(operation.security).toEqual(
+        route.scope === null ? [] : [{ key: scopesOf(operation.operationId as RouteName) }],
+      );
     }
   });
 

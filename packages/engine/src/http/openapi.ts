@@ -1,4 +1,12 @@
-import { type Fields, METRIC_NAMESPACE, problemSchema, ROUTES, type Route, type RouteName } from '@pik/schema';
+import {
+  type Fields,
+  METRIC_NAMESPACE,
+  problemSchema,
+  ROUTES,
+  type Route,
+  type RouteName,
+  scopesOf,
+} from '@pik/schema';
 // The mini build: the classic one is thirty times its size.
 import { toJSONSchema } from 'zod/mini';
 
@@ -57,7 +65,7 @@ function operation(name: RouteName, route: Route): Json {
     operationId: name,
     summary: route.summary,
     // OpenAPI 3.1 lets a bearer scheme list the roles that a key needs.
-    security: route.scope === null ? [] : [{ key: [route.scope] }],
+    security: route.scope === null ? [] : [{ key: scopesOf(name) }],
     parameters: [...pathParameters(route), ...queryParameters(route)],
     ...requestBody(route),
     responses: {

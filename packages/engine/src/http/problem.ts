@@ -19,7 +19,7 @@ export interface Fault {
 /** The facts about the called route that the headers of a problem need. */
 export interface ProblemContext {
   readonly requestId: string;
-  readonly scope?: Scope | null;
+  readonly scopes?: readonly Scope[];
   /** The methods that the path has. */
   readonly allow?: string;
 }
@@ -52,7 +52,9 @@ function problemHeaders(fault: Fault, context: ProblemContext): Record<string, s
   const { code } = fault;
   if (code === 'UNAUTHENTICATED') return { 'www-authenticate': 'Bearer realm="pik"' };
   if (code === 'FORBIDDEN') {
-    return { 'www-authenticate': `Bearer realm="pik", error="insufficient_scope", scope="${context.scope ?? ''}"` };
+    return {
+      'www-authenticate': `Bearer realm="pik", error="insufficient_scope", scope="${(context.scopes ?? []).join(' ')}"`,
+    };
   }
   if (code === 'METHOD_NOT_ALLOWED') return { allow: context.allow ?? '' };
   if (code === 'ENCODING_UNSUPPORTED') return { 'accept-encoding': ENCODINGS.join(', ') };

@@ -1,6 +1,7 @@
 import type { RouteName } from '@pik/schema';
 
 import type { Telemetry } from '../ports/telemetry.ts';
+import type { Caller } from './auth.ts';
 import type { Notes } from './call.ts';
 
 /** The facts about an answered request. */
@@ -11,7 +12,7 @@ export interface Served {
   readonly route: RouteName | null;
   readonly status: number;
   readonly durationMs: number;
-  readonly principal: string | null;
+  readonly caller: Caller;
   /** The address of the caller, null where it is not known. */
   readonly client: string | null;
   readonly notes: Notes;
@@ -19,14 +20,15 @@ export interface Served {
 
 /** One line per request. Never a payload, a query value or a key; of caller input, only a short request id. */
 export function logRequest(telemetry: Telemetry, served: Served): void {
-  const { request, requestId, route, status, durationMs, principal, client, notes } = served;
+  const { request, requestId, route, status, durationMs, caller, client, notes } = served;
   telemetry.log('info', 'request', {
     request_id: requestId,
     route,
     method: request.method,
     status,
     duration_ms: Math.round(durationMs * 1000) / 1000,
-    principal,
+    principal: caller.name,
+    owner: caller.owner ?? undefined,
     client: client ?? undefined,
     ...notes,
     caller_request_id: callerRequestId(request.headers.get('x-request-id')),

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { SCOPES, type Scope } from '@pik/schema';
-import { CONTRACT_AGGREGATES, CONTRACT_VOLATILE, describeHttpContract } from '@pik/testkit';
+import type { Scope } from '@pik/schema';
+import { CONTRACT_AGGREGATES, CONTRACT_KEYS, CONTRACT_VOLATILE, describeHttpContract } from '@pik/testkit';
 import { createPipeline } from '../../src/api/create-pipeline.ts';
 import { openLocalBackend } from '../../src/backends/local/open.ts';
 import { createApp } from '../../src/http/create-app.ts';
@@ -18,7 +18,7 @@ describeHttpContract('the app over files and SQLite', async () => {
   const telemetry = createTelemetry({ write() {} });
   const backend = await openLocalBackend({ dir });
   const pipeline = createPipeline({ backend, telemetry, aggregates: CONTRACT_AGGREGATES, volatile: CONTRACT_VOLATILE });
-  const apiKeys = [[...SCOPES], ...SCOPES.map((scope) => [scope])].map((scopes) => ({
+  const apiKeys = CONTRACT_KEYS.map((scopes) => ({
     name: scopes.join('.'),
     key_sha256: createHash('sha256').update(keyOf(scopes)).digest('hex'),
     scopes,
