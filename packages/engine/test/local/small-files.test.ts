@@ -104,6 +104,23 @@ describe('the journal of verdicts', () => {
     expect(await read()).toEqual([`${PACK} A`, `${PACK} D`]);
   });
 
+  it('begins a line of its own after one that a crash cut short, wherever it was cut', async () => {
+    const first = openVerdictJournal(dir, () => expect.unreachable());
+    first.append([pack('A'), pack('AD')], 0);
+    first.close();
+    const path = join(dir, 'verdicts/v1/1970-01-01.ndjson');
+    const written = readFileSync(path);
+    for (let kept = 0; kept <= written.length; kept += 1) {
+      writeFileSync(path, written.subarray(0, kept));
+      const next = openVerdictJournal(dir, () => expect.unreachable());
+      next.append([pack('R')], 0);
+      next.append([pack('C')], 0);
+      next.close();
+      const whole = [written.indexOf('\n'), written.length - 1].filter((end) => end <= kept).length;
+      expect(await read()).toEqual([...['A', 'AD'].slice(0, whole), 'R', 'C'].map((outcomes) => `${PACK} ${outcomes}`));
+    }
+  });
+
   it('that cannot be written reports each fault and does not throw', () => {
     writeFileSync(join(dir, 'verdicts'), 'a file');
     const faults: unknown[] = [];

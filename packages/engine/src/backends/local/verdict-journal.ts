@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, mkdirSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -38,17 +38,30 @@ export function openVerdictJournal(dir: string, onError: (error: unknown) => voi
         if (fd === null || today !== day) {
           close();
           mkdirSync(folder, { recursive: true, mode: 0o700 });
-          fd = openSync(join(folder, `${today}.ndjson`), 'a', 0o600);
+          fd = openSync(join(folder, `${today}.ndjson`), 'a+', 0o600);
           day = today;
+          endTruncatedLine(fd);
         }
         writeFully(fd, Buffer.from(packs.map(journalLine).join('')));
       } catch (error) {
         // The commit is done and must be answered; only the comparison after a loss of the index becomes incomplete.
         onError(error);
+        // Opened again next time, so that no line continues one that was written in part.
+        day = '';
       }
     },
     close,
   };
+}
+
+const LINE_FEED = 0x0a;
+
+/** Ends a line that a crash or a full disk truncated: the next one would become part of it, and be lost as well. */
+function endTruncatedLine(fd: number): void {
+  const { size } = fstatSync(fd);
+  const last = Buffer.alloc(1);
+  if (size === 0 || readSync(fd, last, 0, 1, size - 1) === 0 || last[0] === LINE_FEED) return;
+  writeFully(fd, Buffer.of(LINE_FEED));
 }
 
 function journalLine({ pack_id, outcomes }: PackRow): string {
