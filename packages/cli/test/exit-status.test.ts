@@ -39,9 +39,13 @@ interface Cases {
 const CASES: Record<string, Cases> = {
   // commands.e2e.test.ts covers their successful ends, and those of `rebuild`: they need processes.
   // stores.test.ts covers these.
-  export: { yes: null, no: null, usage: ['out.parquet'] },
+  export: { yes: [`${fileOf('')}.parquet`, '--parquet'], no: null, usage: ['out.parquet'] },
   // deliver.test.ts covers its ends.
-  deliver: { yes: null, no: null, usage: ['ftp://x', '--entity', 'e', '--dry-run'] },
+  deliver: {
+    yes: [`file:${fileOf('')}`, '--entity', 'nobody', '--dry-run'],
+    no: null,
+    usage: ['ftp://x', '--entity', 'e', '--dry-run'],
+  },
   reconcile: { yes: [fileOf('')], no: null, usage: ['--grace', 'x'] },
   mcp: { yes: null, no: null, usage: ['more'] },
   serve: { yes: null, no: null, usage: ['--port', 'x'] },
