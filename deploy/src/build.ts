@@ -120,7 +120,7 @@ function notes({ apiKeys, indexRetentionDays }: PikConfig): string[] {
 export async function buildFunctions(options: { outDir: string; configFile: string | null }): Promise<Bundle[]> {
   const { outDir, configFile } = options;
   const config = configFile === null ? {} : await loadConfig(configFile);
-  const declared = JSON.stringify({ volatile: config.volatile, doors: config.doors });
+  const declared = JSON.stringify({ volatile: config.volatile, mask: config.mask, doors: config.doors });
   const { monitors, sinks, publicUrl } = config;
   const watched = JSON.stringify({ volatile: config.volatile, doors: config.doors, monitors, sinks, publicUrl });
   for (const note of notes(config)) console.log(`note: ${note}`);

@@ -6,7 +6,9 @@ import {
   checkSinks,
   type Doors,
   KitError,
+  type MaskDeclaration,
   type Monitor,
+  maskOf,
   SCOPES,
   type Scope,
   type Sinks,
@@ -45,6 +47,8 @@ export interface PikConfig {
    * keeps the declaration that was in force when it arrived.
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  /** Payload members, by source and type, that only keys with the scope `sensitive` see; all others see `•••`. */
+  readonly mask?: readonly MaskDeclaration[] | undefined;
   /** How events in the forms of other products are read, such as CloudEvents without a subject. */
   readonly doors?: Doors | undefined;
   /** The signed log, with which anybody can check offline that nothing was changed. */
@@ -104,7 +108,8 @@ const CHECKS: Record<keyof PikConfig, Check> = {
     Array.isArray(value) && value.every((item) => isObject(item) && typeof item.definition_hash === 'string')
       ? null
       : 'must be a list of aggregates, each made by defineAggregate',
-  volatile: volatileFault,
+  volatile: (value) => declarationsFault(value, volatileRules),
+  mask: (value) => declarationsFault(value, maskOf),
   doors: doorsFault,
   log: logFault,
   // Together with the sinks, once both are known.
@@ -137,10 +142,10 @@ function checkConfig(value: unknown): asserts value is PikConfig {
   checkMonitors(monitors, sinks);
 }
 
-function volatileFault(value: unknown): string | null {
+function declarationsFault(value: unknown, check: (declarations: never[]) => unknown): string | null {
   if (!Array.isArray(value)) return 'must be a list of declarations';
   try {
-    volatileRules(value);
+    check(value as never[]);
     return null;
   } catch (error) {
     if (!KitError.is(error)) throw error;

@@ -77,6 +77,7 @@ function askOf({ pipeline, readers }: MonitorWatchParts): Ask {
       accept: null,
       requestId: randomUUID(),
       principal: null,
+      isMasked: false,
       params: {},
     };
     const { body } = await readers.ask({ ...own, receivedMs: Date.now(), query: given }, {});

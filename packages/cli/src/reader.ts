@@ -10,5 +10,5 @@ const { runReader } = await import('@pik/engine/local');
 const { loadConfig } = await import('./config.ts');
 
 const { dir, config } = workerData as ReaderData;
-const { aggregates, volatile } = await loadConfig(config);
-runReader({ dir, aggregates, volatile });
+const { aggregates, volatile, mask } = await loadConfig(config);
+runReader({ dir, aggregates, volatile, mask });

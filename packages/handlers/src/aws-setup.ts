@@ -1,7 +1,7 @@
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import type { Aggregate } from '@pik/aggregates';
 import type { AwsStoresOptions } from '@pik/engine/aws';
-import type { Doors, Monitor, Sinks, VolatileDeclaration } from '@pik/schema';
+import type { Doors, MaskDeclaration, Monitor, Sinks, VolatileDeclaration } from '@pik/schema';
 import type { Settings, Variables } from './environment.ts';
 
 /** The options that a bundle passes. */
@@ -9,6 +9,7 @@ export interface AwsSetupOptions {
   readonly variables: Variables;
   readonly aggregates?: readonly Aggregate[] | undefined;
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  readonly mask?: readonly MaskDeclaration[] | undefined;
   readonly doors?: Doors | undefined;
   readonly monitors?: readonly Monitor[] | undefined;
   readonly sinks?: Sinks | undefined;

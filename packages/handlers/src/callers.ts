@@ -37,8 +37,8 @@ export async function createCallers(options: CallersOptions): Promise<Authentica
   };
 }
 
-/** The policies of a caller say which routes they may use, and so what they may do; no policy can say more than that. */
-const IAM_SCOPES = new Set(SCOPES);
+/** A policy names routes, and so what a caller may do; none can say that a caller may see masked members. */
+const IAM_SCOPES = new Set(SCOPES.filter((scope) => scope !== 'sensitive'));
 
 /** API Gateway has checked signature and policy; the caller's name comes only from there. */
 function byIam(eventOf: CallersOptions['eventOf']): Authenticate {

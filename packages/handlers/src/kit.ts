@@ -2,7 +2,7 @@ import type { Aggregate } from '@pik/aggregates';
 import type { Backend } from '@pik/engine';
 
 import { type Context, createContext } from '@pik/engine';
-import type { Doors, Monitor, Sinks, VolatileDeclaration } from '@pik/schema';
+import type { Doors, MaskDeclaration, Monitor, Sinks, VolatileDeclaration } from '@pik/schema';
 import { readSettings, type SettingName, type Settings, type Variables } from './environment.ts';
 import { createFunctionTelemetry, type FunctionTelemetry, type Invocation } from './telemetry.ts';
 
@@ -17,6 +17,8 @@ export interface Setup {
   readonly aggregates?: readonly Aggregate[] | undefined;
   /** Members of payloads that are not content. */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  /** Members of payloads that only callers with the scope `sensitive` see. */
+  readonly mask?: readonly MaskDeclaration[] | undefined;
   /** How events in the forms of other products are read. */
   readonly doors?: Doors | undefined;
   /** For the watcher. */
@@ -49,7 +51,7 @@ export async function openKit<N extends SettingName>(setup: Setup, names: readon
   const telemetry = createFunctionTelemetry(settings);
   const { indexRetentionMs, settleMs } = settings;
   const backend = await setup.openBackend(settings as Partial<Settings>);
-  const { aggregates = [], volatile = [], doors } = setup;
+  const { aggregates = [], volatile = [], mask = [], doors } = setup;
   return {
     settings,
     telemetry,
@@ -58,6 +60,7 @@ export async function openKit<N extends SettingName>(setup: Setup, names: readon
       telemetry,
       aggregates,
       volatile,
+      mask,
       doors,
       indexRetentionMs,
       settleMs,

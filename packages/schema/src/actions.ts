@@ -62,7 +62,7 @@ export const replayCancelAction = defineAction({
   name: 'replayCancel',
   path: '/replays/:replay_id/cancel',
   scope: 'replay',
-  exposes: 'ids',
+  exposes: 'payload',
   form: 'whole',
   summary: 'Stop sending a replay; the windows it touched are still recomputed.',
   params: replayByIdQuestion.params,

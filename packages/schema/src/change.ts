@@ -56,7 +56,7 @@ export const changeSideSchema = z.object({
   kind: z.enum(['VERSION', 'AS_OF', 'NOW', 'SIMULATED']),
   version: z.nullable(z.int()),
   /** Any JSON value. */
-  value: payloadValue(z.unknown()),
+  value: payloadValue(z.unknown(), 'metric'),
   input_count: z.int(),
   /** Null for a simulation. */
   inputs_hash: z.nullable(z.string()),
@@ -80,7 +80,7 @@ const dimension = z.object({
   /** `source`, `event_type`, or `payload.` and the name of a field with few values. */
   field: z.string(),
   /** The largest parts first. A unit's part counts under the latest received of its events in the class. */
-  values: z.array(z.object({ value: payloadValue(z.string()), inputs: z.int(), contribution: part })),
+  values: z.array(z.object({ value: payloadValue(z.string(), 'metric'), inputs: z.int(), contribution: part })),
   /** Number of values that are not listed. */
   more: z.int(),
 });

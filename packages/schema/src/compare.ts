@@ -21,10 +21,10 @@ export const compareConditionSchema = z.object({
   /** `VALUE`: equals `value`; `RANGE`: a number from `from` to below `to`; `MISSING`: the receipt has nothing there. */
   is: z.enum(['VALUE', 'RANGE', 'MISSING']),
   /** Null for the value null, and for the other kinds. */
-  value: payloadValue(z.nullable(z.union([z.string(), z.number(), z.boolean()]))),
+  value: payloadValue(z.nullable(z.union([z.string(), z.number(), z.boolean()])), 'checked'),
   /** Null for an open end. */
-  from: payloadValue(z.nullable(z.number())),
-  to: payloadValue(z.nullable(z.number())),
+  from: payloadValue(z.nullable(z.number()), 'checked'),
+  to: payloadValue(z.nullable(z.number()), 'checked'),
 });
 
 /** One condition of a finding. */
@@ -33,7 +33,7 @@ export type CompareCondition = z.infer<typeof compareConditionSchema>;
 /** A condition that a finding implies: it says nothing beyond it. */
 const impliedSchema = z.object({
   /** The conditions as a search expression. */
-  where: payloadValue(z.string()),
+  where: payloadValue(z.string(), 'checked'),
   a_count: z.int(),
   b_count: z.int(),
 });
@@ -42,7 +42,7 @@ const impliedSchema = z.object({
 export const compareFindingSchema = z.object({
   conditions: z.array(compareConditionSchema),
   /** The same as an expression for `find`. */
-  where: payloadValue(z.string()),
+  where: payloadValue(z.string(), 'checked'),
   /** Whether group A has more or fewer of them. */
   direction: z.enum(['MORE', 'LESS']),
   a_count: z.int(),
@@ -81,7 +81,7 @@ const compareGroupSchema = z.object({
 /** A value of a dimension with its part of the difference. */
 const differencePartSchema = z.object({
   /** The condition as an expression for `find`; null for all other receipts. */
-  where: payloadValue(z.nullable(z.string())),
+  where: payloadValue(z.nullable(z.string()), 'checked'),
   a: z.number(),
   b: z.number(),
   /** Receipts of each group. */
@@ -130,9 +130,12 @@ const compareAnswer = z.object({
   difference: differenceSchema,
   /**
    * Paths that were not compared, or not in full. `ASKED`: an expression of the groups names it; `MANY_VALUES`: only the first values
-   * that were read; `LONG_TEXT`: texts too long to compare; `MANY_PATHS`: more paths than one answer compares.
+   * that were read; `LONG_TEXT`: texts too long to compare; `MANY_PATHS`: more paths than one answer compares;
+   * `MASKED`: the caller may not see their values.
    */
-  left_out: z.array(z.object({ path: z.string(), why: z.enum(['ASKED', 'MANY_VALUES', 'LONG_TEXT', 'MANY_PATHS']) })),
+  left_out: z.array(
+    z.object({ path: z.string(), why: z.enum(['ASKED', 'MANY_VALUES', 'LONG_TEXT', 'MANY_PATHS', 'MASKED']) }),
+  ),
   unreadable: z.array(z.object({ pack_id: z.string(), code: z.string() })),
   next_cursor: nextCursorSchema,
   partial: z.boolean(),
@@ -140,7 +143,11 @@ const compareAnswer = z.object({
 });
 
 const expression = (doc: string) =>
-  text(LIMITS.search_expression_chars_max, doc, { placeholder: 'expression', example: 'source = x' });
+  text(LIMITS.search_expression_chars_max, doc, {
+    placeholder: 'expression',
+    example: 'source = x',
+    isExpression: true,
+  });
 
 /** What is different about these receipts? */
 export const compareQuestion = defineQuestion({
@@ -174,6 +181,7 @@ export const compareQuestion = defineQuestion({
     ),
     of: text(LIMITS.search_expression_chars_max, 'path of a sum or mean, or expression of a share', {
       placeholder: 'path',
+      isExpression: true,
       example: 'payload.x',
     }),
     limit: withDefault(count(LIMITS.compare_findings_max, 'findings of one page'), 20),

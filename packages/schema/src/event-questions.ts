@@ -106,7 +106,7 @@ export const eventProofSchema = z.object({
   event_id: z.string(),
   pack_id: z.string(),
   line: z.number(),
-  text: payloadValue(z.string()),
+  text: payloadValue(z.string(), 'line'),
   salt: z.string(),
   group: hashes,
   pack_path: hashes,

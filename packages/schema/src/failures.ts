@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { ingestResultSchema } from './event.ts';
+import { payloadValue } from './payload-value.ts';
 import { as_of, dimensions, moment, range, reportPage, series, time_zone } from './query-fields.ts';
 import { type AnswerOf, type AskedOf, defineQuestion } from './question.ts';
 import { coveredSchema, emptySchema, groupSchema, nextCursorSchema, rangeSchema } from './report-range.ts';
@@ -18,7 +19,7 @@ export const failureGroupSchema = z.object({
   code: z.string(),
   path: z.nullable(z.string()),
   /** The reason as stated by the latest of them. */
-  detail: z.nullable(z.string()),
+  detail: payloadValue(z.nullable(z.string()), 'fault'),
   /** Source and type; left out if the receipts do not reveal whose they are, and then the share is of all receipts. */
   group: groupSchema,
   count: z.int(),
@@ -95,7 +96,7 @@ export const failuresQuestion = defineQuestion({
   path: '/reports/failures',
   scope: 'investigate',
   audit: 'read',
-  exposes: 'ids',
+  exposes: 'payload',
   form: 'page',
   summary: 'Which source or event type fails most?',
   query: {

@@ -46,7 +46,7 @@ export const matchSchema = z.object({
   line: z.int(),
   raw_key: z.string(),
   /** The received text, if it was asked for and is UTF-8. */
-  body: z.optional(payloadValue(z.string())),
+  body: z.optional(payloadValue(z.string(), 'record')),
   /** The received bytes, if they were asked for and are not UTF-8. */
   body_base64: z.optional(payloadValue(z.string())),
 });
@@ -94,6 +94,7 @@ export const findQuestion = defineQuestion({
   query: {
     where: text(LIMITS.search_expression_chars_max, 'expression that a receipt matches; default: every receipt', {
       placeholder: 'expression',
+      isExpression: true,
       example: 'source = x',
     }),
     ...range,

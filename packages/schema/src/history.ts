@@ -44,7 +44,7 @@ export type MetricView = z.infer<typeof metricSchema>;
 /** The inputs and the definition behind a value. */
 const computation = {
   /** Any JSON value. */
-  value: payloadValue(z.unknown()),
+  value: payloadValue(z.unknown(), 'metric'),
   input_count: z.int(),
   /** SHA-256 of the RFC 8785 form of `[event_id, payload_hash, event_time, received_at]` of each input, in order. */
   inputs_hash: z.string(),

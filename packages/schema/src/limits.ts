@@ -14,6 +14,7 @@ export const EVENT_LIMITS = {
   idempotency_key_bytes_max: 200,
   /** Paths of one declaration of volatile members; each receipt stores them. */
   volatile_paths_max: 16,
+  mask_paths_max: 64,
   /** Characters of one such path. */
   volatile_path_chars_max: 200,
 } as const;

@@ -8,7 +8,10 @@ import type { Field, FieldKind, TimeReading } from './question.ts';
 interface About {
   readonly example?: string | undefined;
   readonly placeholder?: string | undefined;
+  readonly isExpression?: boolean | undefined;
 }
+
+type Needed = Required<Pick<About, 'example' | 'placeholder'>>;
 
 interface Parts extends About {
   readonly doc: string;
@@ -83,7 +86,7 @@ export function index(doc: string): Field<number, number, true> {
 export function id(
   isId: (text: string) => boolean,
   doc: string,
-  about: Required<About> & { readonly rule: string },
+  about: Needed & { readonly rule: string },
 ): Field<string, string, true> {
   return required(field('text', { doc, wire: z.string().check(z.refine(isId)), ...about }));
 }
@@ -145,7 +148,7 @@ export function items<T>(
 }
 
 /** A text of a form, as a regular expression. */
-export function formed(form: RegExp, doc: string, about: Required<About>): Field<string, string | undefined, false> {
+export function formed(form: RegExp, doc: string, about: Needed): Field<string, string | undefined, false> {
   return field('text', { doc, wire: z.string().check(z.regex(form)), ...about });
 }
 

@@ -31,6 +31,8 @@ export interface Field<Given = unknown, Asked = unknown, Needed extends boolean 
   readonly time?: TimeReading | undefined;
   /** Allowed words of a choice or a list. A list without them has items of its own, each given on its own to a command. */
   readonly values?: readonly string[] | undefined;
+  /** True for a search expression, or a path of one: it may not name a masked member. */
+  readonly isExpression?: boolean | undefined;
   /** Largest count allowed. */
   readonly max?: number | undefined;
   /** Rest of the sentence about a value that `wire` refuses. Default: from what it refuses. */

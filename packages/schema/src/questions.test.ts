@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { flagOf, isPayloadValue, QUESTIONS, ROUTES, type Route, toWire } from './index.ts';
+import { flagOf, payloadKind, QUESTIONS, ROUTES, type Route, toWire } from './index.ts';
 
 interface Schema {
   readonly _zod: { readonly def: Readonly<Record<string, unknown>> };
@@ -10,7 +10,7 @@ const isSchema = (value: unknown): value is Schema => typeof value === 'object' 
 
 /** Whether a part of a schema is marked as a value of a payload. */
 function showsPayload(schema: Schema): boolean {
-  if (isPayloadValue(schema)) return true;
+  if (payloadKind(schema) !== null) return true;
   const parts = Object.values(schema._zod.def).flatMap((part) =>
     typeof part === 'object' && part !== null && !isSchema(part) ? Object.values(part) : [part],
   );

@@ -23,7 +23,7 @@ export const replayByIdQuestion = defineQuestion({
   ...shared,
   name: 'replayById',
   path: '/replays/:replay_id',
-  exposes: 'ids',
+  exposes: 'payload',
   form: 'whole',
   summary: 'One replay and its progress.',
   params: {
@@ -43,7 +43,7 @@ export const deadLettersQuestion = defineQuestion({
   ...shared,
   name: 'deadLetters',
   path: '/dead-letters',
-  exposes: 'ids',
+  exposes: 'payload',
   form: 'listing',
   summary: 'Messages that could not be processed, with the reason.',
   query: page,

@@ -39,7 +39,7 @@ export type ReplayAnswer = z.infer<typeof replayAnswerSchema>;
 
 /** A value of a window, now or after a replay. */
 const windowValue = z.object({
-  value: payloadValue(z.unknown()),
+  value: payloadValue(z.unknown(), 'metric'),
   input_count: z.int(),
   inputs_hash: z.string(),
   definition_hash: z.string(),
@@ -58,7 +58,7 @@ export const plannedWindowSchema = z.object({
   predicted: z.nullable(windowValue),
   /** True if a version would be appended. */
   changes: z.boolean(),
-  problem: z.nullable(z.object({ code: z.string(), detail: z.string() })),
+  problem: z.nullable(z.object({ code: z.string(), detail: payloadValue(z.string(), 'metric') })),
 });
 
 /** A window that a replay would recompute. */
@@ -130,7 +130,7 @@ export const replayViewSchema = z.object({
       key: z.string(),
       window_start: z.string(),
       code: z.string(),
-      detail: z.string(),
+      detail: payloadValue(z.string(), 'metric'),
       event_id: z.nullable(z.string()),
       failed_at: z.string(),
     }),
@@ -192,7 +192,7 @@ export const deadLetterSchema = z.object({
   /** Null if the message cannot be parsed. */
   replay_id: z.nullable(z.string()),
   code: z.string(),
-  detail: z.string(),
+  detail: payloadValue(z.string()),
   receives: z.int(),
   sent_at: z.string(),
   died_at: z.string(),

@@ -71,7 +71,7 @@ export const receiptSchema = z.object({
     }),
   ),
   /** The received text; absent where the bytes are not UTF-8. */
-  body: z.optional(payloadValue(z.string())),
+  body: z.optional(payloadValue(z.string(), 'record')),
   /** The received bytes in base64 if they are not UTF-8. */
   body_base64: z.optional(payloadValue(z.string())),
 });
@@ -148,7 +148,7 @@ export const eventExplanationSchema = z.object({
     z.object({
       state: z.enum(['OK', 'MISSING', 'CORRUPT', 'DIFFERS']),
       text: z.string(),
-      body: z.optional(payloadValue(z.string())),
+      body: z.optional(payloadValue(z.string(), 'record')),
     }),
   ),
   /** Versions of values that have it among their inputs, oldest first per window. */
@@ -158,7 +158,7 @@ export const eventExplanationSchema = z.object({
       key: z.string(),
       window_start: z.string(),
       version: z.int(),
-      value: payloadValue(z.unknown()),
+      value: payloadValue(z.unknown(), 'metric'),
       as_of: z.string(),
       computed_at: z.string(),
     }),
@@ -187,7 +187,7 @@ export const rejectViewSchema = z.object({
   kind: z.enum(['REJECT', 'CONFLICT', 'PROCESSING']),
   code: z.string(),
   path: z.nullable(z.string()),
-  detail: z.nullable(z.string()),
+  detail: payloadValue(z.nullable(z.string()), 'fault'),
   source: z.nullable(z.string()),
   event_type: z.nullable(z.string()),
   /** For PROCESSING the event at fault; null if there is no single one. */

@@ -27,16 +27,16 @@ const shapePathSchema = z.object({
   /** True if there are too many to count one by one: then `distinct` is within a few percent. */
   is_estimated: z.boolean(),
   /** Least and largest number. */
-  least: payloadValue(z.nullable(z.number())),
-  largest: payloadValue(z.nullable(z.number())),
+  least: payloadValue(z.nullable(z.number()), 'place'),
+  largest: payloadValue(z.nullable(z.number()), 'place'),
   /** Least and largest text, in order of code units. */
-  first_text: payloadValue(z.nullable(z.string())),
-  last_text: payloadValue(z.nullable(z.string())),
+  first_text: payloadValue(z.nullable(z.string()), 'place'),
+  last_text: payloadValue(z.nullable(z.string()), 'place'),
   /** Receive times. */
   first_seen: z.string(),
   last_seen: z.string(),
   /** A value as JSON, that of the last received event; null for objects and lists. */
-  example: payloadValue(z.nullable(z.string())),
+  example: payloadValue(z.nullable(z.string()), 'place'),
 });
 
 /** A path of the payloads of a series. */

@@ -29,6 +29,7 @@ export const tailQuestion = defineQuestion({
   query: {
     where: text(LIMITS.search_expression_chars_max, 'expression that a receipt matches; default: every receipt', {
       placeholder: 'expression',
+      isExpression: true,
       example: 'source = x',
     }),
     start_time: timeField<number | undefined>('begin with what was stored at this time; default: now', 'ms-up'),

@@ -80,14 +80,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   const keeper = await openLogKeeper({ backend, telemetry, keys: backend.logKeys, ...logOptions(config) });
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
-  const { aggregates = [], volatile = [], doors } = config;
+  const { aggregates = [], volatile = [], mask = [], doors } = config;
   const parsers =
     parsing === 0 ? undefined : openParsers({ threads: parsing, module: PARSER_MODULE, volatile, doors, telemetry });
-  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, doors, parsers, ...retention });
+  const pipeline = createPipeline({ backend, telemetry, aggregates, volatile, mask, doors, parsers, ...retention });
   await sweepAtStart(pipeline, telemetry);
   for (const [source, ms] of await backend.lastReceived()) telemetry.accepted?.(source, ms);
   const parts = { data: { dir, config: options.config }, pipeline, backend, telemetry };
-  const readers = await openThreads(threads, { settings: { aggregates, volatile }, ...parts });
+  const readers = await openThreads(threads, { settings: { aggregates, volatile, mask }, ...parts });
   const health = createServerHealth({ backend, pipeline, readers: threads });
   health.swept();
   const app = createApp({

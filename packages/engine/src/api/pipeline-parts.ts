@@ -1,3 +1,5 @@
+import { type MaskRules, maskAnswer, ROUTES } from '@pik/schema';
+
 import { computeAggregate } from '../aggregates/compute.ts';
 import { versions } from '../aggregates/versions.ts';
 import { explainChange } from '../change/explain-change.ts';
@@ -8,6 +10,7 @@ import { readReceipt } from '../ingest/receipt.ts';
 import { reingest } from '../ingest/reingest.ts';
 import { rejects } from '../ingest/rejects.ts';
 import { sweep } from '../ingest/sweep.ts';
+import { checkReceipt, maskedAnswer, maskedItems, maskedLines } from '../mask/masked-answers.ts';
 import { muteMonitor, unmuteMonitor } from '../monitors/monitors.ts';
 import { consumeMessage, handleMessage } from '../replay/consume.ts';
 import { listDeadLetters, redrive } from '../replay/dead-letters.ts';
@@ -50,6 +53,11 @@ export function ingestPipeline(context: Context): IngestPipeline {
   };
 }
 
+/** Rules for the caller of a question; null if nothing is hidden. */
+function rulesFor(context: Context, options: QuestionOptions | undefined): MaskRules | null {
+  return options?.isMasked === true ? context.mask : null;
+}
+
 async function ready({ backend }: Context): Promise<void> {
   await backend.index.ping();
   await backend.rawLog.ready();
@@ -67,14 +75,31 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
   return {
     ready: () => ready(context),
     clockFault: () => clockFault(context),
-    ask: (name, given, options) => ANSWERS[name](context, given, options),
-    lines: (name, given, options) => LINES[name](context, given, options),
-    listen: (given, options) =>
-      context.backend.soleOwner === undefined ? null : listen(context, hub, { given, options }),
+    ask(name, given, options) {
+      const rules = rulesFor(context, options);
+      const answer = () => ANSWERS[name](context, given, options);
+      return rules === null ? answer() : maskedAnswer({ name, given, rules }, answer);
+    },
+    lines(name, given, options) {
+      const rules = rulesFor(context, options);
+      const lines = () => LINES[name](context, given, options);
+      return rules === null ? lines() : maskedLines({ name, given, rules }, lines);
+    },
+    listen(given, options) {
+      if (context.backend.soleOwner === undefined) return null;
+      const rules = rulesFor(context, options);
+      const items = listen(context, hub, { given, options });
+      return rules === null ? items : maskedItems({ name: 'tail', given, rules }, items);
+    },
     hangUp: () => hub.hangUp(),
     timeline: cut(timeline),
     rawEvents: (query, options) => rawEvents(askedContext(context, options), query, options),
-    receipt: whole(readReceipt),
+    async receipt(address, options) {
+      const read = await whole(readReceipt)(address, options);
+      const rules = rulesFor(context, options);
+      if (rules !== null) checkReceipt(read.receipt, rules);
+      return read;
+    },
     explainEvent: (query, options) => explainEvent(askedContext(context, { ...options, whole: true }), query, options),
     rejects: cut(rejects),
     verify: cut(verify),
@@ -90,9 +115,21 @@ export function investigatePipeline(context: Context): InvestigatePipeline {
 export function replayPipeline(context: Context): ReplayPipeline {
   return {
     replay: (body, requester) => replay(context, body, requester),
-    planReplay: (body, options) => planReplay(askedContext(context, { ...options, whole: true }), body),
-    cancelReplay: (replayId) => cancelReplay(context, replayId),
-    listDeadLetters: (query, options) => listDeadLetters(askedContext(context, options), query),
+    async planReplay(body, options) {
+      const plan = await planReplay(askedContext(context, { ...options, whole: true }), body);
+      const rules = rulesFor(context, options);
+      return rules === null ? plan : maskAnswer(ROUTES.replay.response, plan, rules);
+    },
+    async cancelReplay(replayId, options) {
+      const view = await cancelReplay(context, replayId);
+      const rules = rulesFor(context, options);
+      return rules === null ? view : maskAnswer(ROUTES.replayCancel.response, view, rules);
+    },
+    async listDeadLetters(query, options) {
+      const page = await listDeadLetters(askedContext(context, options), query);
+      const rules = rulesFor(context, options);
+      return rules === null ? page : maskAnswer(ROUTES.deadLetters.response, page, rules);
+    },
     redrive: (messageIds) => redrive(context, messageIds),
   };
 }

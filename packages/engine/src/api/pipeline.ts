@@ -252,6 +252,11 @@ export interface QuestionOptions {
   readonly signal?: Cancellation | undefined;
   /** Time limit in milliseconds, after which the answer is partial; capped by the limit of the pipeline. */
   readonly timeMs?: number | undefined;
+  /**
+   * True for a caller who may not see masked members of payloads: `ask`, `lines`, `listen`, `planReplay`, `cancelReplay` and `listDeadLetters` show
+   * `•••` in their place, and reject with `FORBIDDEN` where masked values would decide the answer; `receipt` rejects. Default: false.
+   */
+  readonly isMasked?: boolean | undefined;
 }
 
 /** Name of a question about stored data. Dead letters are in the queue, which belongs to replays. */
@@ -299,7 +304,7 @@ export interface ReplayPipeline {
   /** Sends one part of a replay. The part is recorded before it is sent, and is idempotent by id and cursor. */
   replay(body: ReplayBody, requester: Requester): Promise<ReplayAnswer>;
   planReplay(body: ReplayBody, options?: QuestionOptions): Promise<ReplayPlanPage>;
-  cancelReplay(replayId: string): Promise<ReplayView>;
+  cancelReplay(replayId: string, options?: Pick<QuestionOptions, 'isMasked'>): Promise<ReplayView>;
   listDeadLetters(query: PageQuery, options?: QuestionOptions): Promise<DeadLetterPage>;
   /** Moves dead letters back into the queue, all of them without ids. Returns their number. */
   redrive(messageIds?: readonly string[]): Promise<number>;

@@ -96,6 +96,7 @@ function leftOut({ asked }: GroupQueries, { table }: ReadGroups): CompareReport[
       ...(hasMore ? [{ path, why: 'MANY_VALUES' as const }] : []),
       ...(hasLong ? [{ path, why: 'LONG_TEXT' as const }] : []),
     ]),
+    ...table.maskedPaths.map((path) => ({ path, why: 'MASKED' as const })),
     ...(table.hasMorePaths ? [{ path: 'payload', why: 'MANY_PATHS' as const }] : []),
   ];
 }

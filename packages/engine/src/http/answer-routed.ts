@@ -21,10 +21,15 @@ export async function answerRouted(
   question: RoutedQuestion,
   options: QuestionOptions,
 ): Promise<Answer> {
-  const { route, body } = question;
+  const { route, body, isMasked } = question;
+  const own = { ...options, isMasked };
   // The caller's thread has read and checked the body.
-  if (route === 'replay') return json(await answerReplay(pipeline, body as ReplayBody, { question, options }));
-  return answerBy(HANDLERS[route] as Handler<RouteName, RoutedPipeline> | undefined, { pipeline, question, options });
+  if (route === 'replay') return json(await answerReplay(pipeline, body as ReplayBody, { question, options: own }));
+  return answerBy(HANDLERS[route] as Handler<RouteName, RoutedPipeline> | undefined, {
+    pipeline,
+    question,
+    options: own,
+  });
 }
 
 function answerReplay(
@@ -46,11 +51,11 @@ async function answerBy(
   { pipeline, question, options }: Routed,
 ): Promise<Answer> {
   if (handler === undefined) throw new KitError('INTERNAL', `${question.route} is not a question`);
-  const { url, accept, requestId, receivedMs, principal, params } = question;
+  const { url, accept, requestId, receivedMs, principal, isMasked, params } = question;
   const services: Services<RoutedPipeline> = { pipeline, readers: null, health: null, metricsText: null, mcp: null };
   const headers = accept === null ? {} : { accept };
   return handler(services, {
-    ...{ requestId, receivedMs, principal, params, notes: { bytes_in: 0 } },
+    ...{ requestId, receivedMs, principal, isMasked, params, notes: { bytes_in: 0 } },
     request: new Request(url, { headers }),
     query: question.query as Call<RouteName>['query'],
     isPage: false,

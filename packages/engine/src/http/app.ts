@@ -128,11 +128,12 @@ function answerersOf<P>(handlers: Handlers<P>, options: AppOptions<P>): Map<Rout
       // The gate lets a key in the URL pass for pages of its origin only.
       const isPage = hasKeys && isPageRoute(name) && keyInUrl(request) !== null;
       const url = isPage ? withoutKey(request.url) : request.url;
+      const isMasked = !caller.scopes.has('sensitive');
       const call = {
-        ...{ request, requestId, receivedMs, principal: caller.name, notes, params: match.params, isPage },
+        ...{ request, requestId, receivedMs, principal: caller.name, isMasked, notes, params: match.params, isPage },
         query: parseQuery(name, { url, params: match.params }),
         // Only questions call it: a server creates a signal when it is read.
-        asking: () => asking(request),
+        asking: () => ({ ...asking(request), isMasked }),
       };
       if (readers?.isUsable === true && isReading(name)) return readers.ask(routedQuestion(name, call), call.asking());
       return handler(services, call);

@@ -10,6 +10,8 @@ export interface RoutedQuestion {
   readonly requestId: string;
   readonly receivedMs: number;
   readonly principal: string | null;
+  /** True if the caller may not see masked members. */
+  readonly isMasked: boolean;
   readonly params: Readonly<Record<string, string>>;
   /** The query after its schema. */
   readonly query: object;
@@ -46,13 +48,15 @@ export interface Call<N extends RouteName> {
   readonly receivedMs: number;
   /** The name of the API key; null without keys. */
   readonly principal: string | null;
+  /** True if the caller may not see masked members. */
+  readonly isMasked: boolean;
   readonly params: Readonly<Record<string, string>>;
   /** The query after its schema: known fields only, flags and counts already read. */
   readonly query: SelectionOf<N>;
   readonly notes: Notes;
   /** True for a page in a browser whose key is in the URL: it can send only texts (`sendBeacon`). */
   readonly isPage: boolean;
-  /** The signal and time limit of the request. */
+  /** The signal and time limit of the request, and what its caller may see. */
   readonly asking: () => QuestionOptions;
 }
 

@@ -8,9 +8,11 @@ export const readReceipt: Handler<'receipt', InvestigatePipeline> = async (
   { pipeline },
   { query: { pack_id, line }, request, asking },
 ) => {
-  const { receipt, body } = await pipeline.receipt({ pack_id, line }, asking());
+  const address = { pack_id, line };
   const headers = { vary: 'accept' };
-  if (accepts(request, 'application/json')) return { ...json(receipt), headers };
+  if (accepts(request, 'application/json'))
+    return { ...json(await pipeline.ask('receipt', address, asking())), headers };
+  const { body } = await pipeline.receipt(address, asking());
   const filename = `receipt-${pack_id}-${line}.bin`;
   return {
     status: 200,

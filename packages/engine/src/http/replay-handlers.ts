@@ -19,8 +19,8 @@ const replay: Handler<'replay', ReplayPipeline> = async ({ pipeline, readers }, 
 };
 
 /** `POST /replays/:replay_id/cancel`. */
-const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { query }) =>
-  json(await pipeline.cancelReplay(query.replay_id));
+const replayCancel: Handler<'replayCancel', ReplayPipeline> = async ({ pipeline }, { query, isMasked }) =>
+  json(await pipeline.cancelReplay(query.replay_id, { isMasked }));
 
 /** `GET /dead-letters`. */
 export const deadLetters: Handler<'deadLetters', Pick<ReplayPipeline, 'listDeadLetters'>> = async (

@@ -14,9 +14,20 @@ export function isReading(route: RouteName): boolean {
 /** The question of a call in a form that can be passed to another thread. */
 export function routedQuestion<N extends RouteName>(
   route: N,
-  { request, requestId, receivedMs, principal, params, query }: Omit<Call<N>, 'notes' | 'asking'>,
+  { request, requestId, receivedMs, principal, isMasked, params, query }: Omit<Call<N>, 'notes' | 'asking'>,
   body?: object,
 ): RoutedQuestion {
   const accept = request.headers.get('accept');
-  return { route, url: request.url, accept, requestId, receivedMs, principal, params: { ...params }, query, body };
+  return {
+    route,
+    url: request.url,
+    accept,
+    requestId,
+    receivedMs,
+    principal,
+    isMasked,
+    params: { ...params },
+    query,
+    body,
+  };
 }

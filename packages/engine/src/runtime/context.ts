@@ -5,6 +5,9 @@ import {
   type IngestBatch,
   KitError,
   LIMITS,
+  type MaskDeclaration,
+  type MaskRules,
+  maskOf,
   type VolatileDeclaration,
   type VolatileOf,
   volatileRules,
@@ -13,6 +16,7 @@ import { createHooks, type Hooks } from '../ingest/hooks.ts';
 import { type MappingSettings, mappingSettings } from '../ingest/rules/arrivals.ts';
 import type { ArrivedRequest } from '../ingest/rules/arrived-request.ts';
 import type { Parsers } from '../ingest/rules/parsed-request.ts';
+import { maskRules } from '../mask/mask-rules.ts';
 import type { Backend } from '../ports/backend.ts';
 import { silentTelemetry, type Telemetry } from '../ports/telemetry.ts';
 import { type Announcements, createAnnouncements } from './announcements.ts';
@@ -41,6 +45,8 @@ export interface Context {
   readonly aggregates: ReadonlyMap<string, Aggregate>;
   /** Finds the members of payloads that are not content, for events received from now on. */
   readonly volatileOf: VolatileOf;
+  /** Rules for callers without the scope `sensitive`; null without a mask, and within a question of any other caller. */
+  readonly mask: MaskRules | null;
   /** The settings of mappings, for events received from now on. */
   readonly mappings: MappingSettings;
   readonly hooks: Hooks;
@@ -82,6 +88,8 @@ export interface PipelineOptions {
    * when it arrived, so that it is always read the same way. Default: none.
    */
   readonly volatile?: readonly VolatileDeclaration[] | undefined;
+  /** Members of payloads that only callers with the scope `sensitive` see. Default: none. */
+  readonly mask?: readonly MaskDeclaration[] | undefined;
   /**
    * How events in the forms of other products are read. Each receipt stores what applied when it arrived, so that it is always
    * read the same way. Default: the defaults of each.
@@ -106,7 +114,7 @@ export interface PipelineOptions {
  * Creates the context of operations; called directly for operations outside the pipeline, such as a rebuild.
  *
  * @throws KitError `CONFIG_INVALID` for an invalid retention, two metrics with the same name, or an invalid declaration of
- *   volatile members or doors.
+ *   volatile members, masks or doors.
  */
 export function createContext(options: PipelineOptions): Context {
   const { indexRetentionMs = Number.POSITIVE_INFINITY, settleMs = 0 } = options;
@@ -118,12 +126,14 @@ export function createContext(options: PipelineOptions): Context {
   if (!(settleMs >= 0)) throw new KitError('CONFIG_INVALID', 'settleMs must be 0 or more');
   const { backend, telemetry = silentTelemetry } = options;
   const newId = createIds(backend.clock);
+  const aggregates = byMetric([dailyEventCount, ...(options.aggregates ?? [])]);
   return {
     backend,
     telemetry,
     newId,
     indexRetentionMs,
-    aggregates: byMetric([dailyEventCount, ...(options.aggregates ?? [])]),
+    aggregates,
+    mask: maskRules(maskOf(options.mask ?? []), aggregates),
     volatileOf: volatileRules(options.volatile ?? []),
     mappings: mappingSettings(checkDoors(options.doors ?? {})),
     hooks: createHooks(options.doors ?? {}, options.variables ?? process.env),

@@ -16,10 +16,13 @@ export interface AskedOptions extends QuestionOptions {
  * The context of one question: the same pipeline with its own budget, which every read counts against. Once no caller waits
  * for the answer, reads reject, which ends any loop around them.
  */
-export function askedContext(context: Context, { signal, timeMs, whole = false }: AskedOptions = {}): Context {
+export function askedContext(
+  context: Context,
+  { signal, timeMs, whole = false, isMasked = false }: AskedOptions = {},
+): Context {
   const limits = context.questions;
   const budget = createBudget({ ...limits, signal, timeMs: shorter(limits.timeMs, timeMs), whole });
-  return { ...context, budget, backend: watchedBackend(context.backend, budget) };
+  return { ...context, mask: isMasked ? context.mask : null, budget, backend: watchedBackend(context.backend, budget) };
 }
 
 function shorter(a: number | undefined, b: number | undefined): number | undefined {

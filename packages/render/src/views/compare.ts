@@ -87,6 +87,7 @@ const REASONS: Readonly<Record<CompareReport['left_out'][number]['why'], string>
   MANY_VALUES: 'only the first values that were read',
   LONG_TEXT: 'without long texts',
   MANY_PATHS: 'more paths than one answer compares',
+  MASKED: 'masked',
 };
 
 function leftOutLines({ left_out }: CompareReport): Block[] {

@@ -9,6 +9,8 @@ import { memberPath } from './path-text.ts';
 interface Place {
   readonly path: string;
   readonly isMany: boolean;
+  /** True if its values may not be seen: it and all below are left out. */
+  readonly isMasked: boolean;
   /** Null until a value stands there, and where paths are left out. */
   dimension: Dimension | null;
   readonly members: Map<string, Place>;
@@ -39,13 +41,17 @@ export class ComparedTable {
   /** True if payloads have more paths than are compared. */
   hasMorePaths = false;
   #bytes = 0;
+  /** Paths that the caller may not see. */
+  readonly maskedPaths: string[] = [];
   readonly #omitted: ReadonlySet<string>;
+  readonly #isMasked: (path: string) => boolean;
   readonly #fields: readonly (Dimension | null)[];
-  readonly #payload: Place = placeAt('payload', false);
+  readonly #payload: Place = placeAt('payload', { isMany: false, isMasked: false });
   #places = 1;
 
-  /** `omitted` are paths that are not compared. */
-  constructor(omitted: ReadonlySet<string>) {
+  /** `omitted` are paths that are not compared; `isMasked` says of which the caller may not see the values. */
+  constructor(omitted: ReadonlySet<string>, isMasked: (path: string) => boolean = () => false) {
+    this.#isMasked = isMasked;
     this.#omitted = omitted;
     this.#fields = FIELDS.map((field) => this.#dimensionFor(field, false));
   }
@@ -69,6 +75,7 @@ export class ComparedTable {
   }
 
   #walk(place: Place, value: unknown, at: { readonly group: Group; readonly row: number }): void {
+    if (place.isMasked) return;
     if (value instanceof ExactNumber) this.#walk(place, Number(value.token), at);
     else if (Array.isArray(value)) {
       this.#addLeaf(place, NOT_COMPARED, at);
@@ -117,12 +124,14 @@ export class ComparedTable {
       return null;
     }
     this.#places += 1;
-    return placeAt(path, isMany);
+    const isMasked = this.#isMasked(path);
+    if (isMasked) this.maskedPaths.push(path);
+    return placeAt(path, { isMany, isMasked });
   }
 }
 
-function placeAt(path: string, isMany: boolean): Place {
-  return { path, isMany, dimension: null, members: new Map(), element: null };
+function placeAt(path: string, { isMany, isMasked }: Pick<Place, 'isMany' | 'isMasked'>): Place {
+  return { path, isMany, isMasked, dimension: null, members: new Map(), element: null };
 }
 
 function isMembers(value: unknown): value is Readonly<Record<string, unknown>> {
