@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { RawEvent } from '@pik/schema';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
+import { outgoing } from '../src/deliver/outgoing.ts';
 import { createPace } from '../src/deliver/pace.ts';
 import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
 
@@ -188,4 +190,14 @@ it('keeps the rate, and the distances that events had', () => {
   expect([0, 0, 0].map((nowMs) => rated.waitMs(0, nowMs))).toEqual([0, 100, 200]);
   const paced = createPace({ perSecond: 1_000, speed: 2 });
   expect([0, 1_000, 5_000].map((eventMs) => paced.waitMs(eventMs, 50))).toEqual([0, 500, 2_500]);
+});
+
+it('sends no event with masked members', async () => {
+  const ids = { event_id: 'e', source: 's', event_type: 't', entity_id: 'a', event_time: '2026-02-01T08:00:00Z' };
+  const events = (async function* () {
+    yield { ...ids, body: '{"payload":{"mail":"•••"}}', masked: true } as unknown as RawEvent;
+  })();
+  await expect(outgoing(events, { replay_id: 'r', transform: null }).next()).rejects.toMatchObject({
+    code: 'FORBIDDEN',
+  });
 });

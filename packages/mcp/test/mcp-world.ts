@@ -10,13 +10,15 @@ import { createMcpEndpoint } from '../src/index.ts';
 export function openWorld({
   aggregates = [],
   apiKeys,
+  mask,
 }: {
   aggregates?: Aggregate[];
   apiKeys?: Parameters<typeof createApp>[0]['apiKeys'];
+  mask?: Parameters<typeof createPipeline>[0]['mask'];
 } = {}) {
   const clock = createTestClock();
   const backend = createMemoryBackend(clock);
-  const pipeline = createPipeline({ backend, telemetry: silentTelemetry, aggregates });
+  const pipeline = createPipeline({ backend, telemetry: silentTelemetry, aggregates, mask });
   const paths: string[] = [];
   const app = createApp({
     ...{ pipeline, telemetry: silentTelemetry, apiKeys },

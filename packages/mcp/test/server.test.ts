@@ -1,4 +1,4 @@
-import { countOf, defineAggregate } from '@pik/aggregates';
+import { countOf, defineAggregate, lastOf } from '@pik/aggregates';
 import { LIMITS, ROUTES, type Route } from '@pik/schema';
 import { expect, it } from 'vitest';
 
@@ -11,6 +11,10 @@ const order = (n: number, payload: object = { n }) => ({
 const orders = defineAggregate({
   ...{ metric: 'orders', definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' },
   ...countOf(() => true),
+});
+const lastMail = defineAggregate({
+  ...{ metric: 'last_mail', definition_version: 1, group_by: 'all', window: 'day', time_zone: 'UTC' },
+  ...lastOf(({ payload }) => String((payload as { mail?: string } | null)?.mail)),
 });
 
 it('has a tool for each question, and changes something with one tool only', async () => {
@@ -40,6 +44,38 @@ it('asks with the key of the caller, and each tool is a request of its own', asy
   const plan = await callTool(client, 'plan_replay', { source: 'shop', start_time: '2025-12-31', end_time: 'now' });
   expect([plan.isError, plan.data.code]).toEqual([true, 'FORBIDDEN']);
   await expect(connectClient(world, 'pik_wrong')).rejects.toThrow();
+});
+
+it('shows masked members to keys with the scope sensitive only', async () => {
+  const scopes = ['ingest', 'investigate', 'replay'] as const;
+  const apiKeys = [
+    { name: 'assistant', key_sha256: await sha256('pik_a'), scopes },
+    { name: 'owner', key_sha256: await sha256('pik_o'), scopes: [...scopes, 'sensitive' as const] },
+  ];
+  const mask = [{ source: 'shop', event_type: 'order', paths: ['/mail'] }];
+  const world = openWorld({ apiKeys, mask, aggregates: [lastMail] });
+  const headers = { authorization: 'Bearer pik_a', 'content-type': 'application/x-ndjson' };
+  const body = JSON.stringify(order(1, { mail: 'canary@example.test' }));
+  await world.fetch(new Request('http://kit.example/ingest', { method: 'POST', headers, body }));
+  world.clock.ms += 600_000;
+  const [assistant, owner] = [await connectClient(world, 'pik_a'), await connectClient(world, 'pik_o')];
+  const range = { source: 'shop', start_time: '2025-12-31T00:00:00Z', end_time: '2026-01-01T00:00:00Z' };
+  const found = (await callTool(owner, 'find', { where: 'source = shop' })).data.matches[0];
+  const given: Record<string, object> = {
+    receipt: { pack_id: found.pack_id, line: found.line },
+    event: { event_id: found.event_id },
+    compute: { metric: 'last_mail', key: 'all', window_start: '2025-12-31' },
+    plan_replay: range,
+  };
+  const { tools } = await owner.listTools();
+  const names = tools.map(({ name }) => name).filter((name) => name !== 'apply_replay');
+  for (const name of names)
+    expect([name, (await callTool(assistant, name, { ...given[name] })).text.includes('canary')]).toEqual([
+      name,
+      false,
+    ]);
+  for (const name of ['schema', ...Object.keys(given)])
+    expect([name, (await callTool(owner, name, { ...given[name] })).text.includes('canary')]).toEqual([name, true]);
 });
 
 it('keeps stored text between marks that no stored text can contain', async () => {

@@ -135,7 +135,7 @@ const TEXTS: ReadonlySet<string> = new Set(['body', 'mapped']);
 
 /**
  * A line of NDJSON as a caller without the scope `sensitive` sees it: the received text of events, receipts and their deliveries is
- * masked, and so are the details of failed metrics.
+ * masked, and so are the details of failed metrics. An object whose text is not as received states `masked`.
  */
 export function maskLine(line: string, rules: MaskRules): string {
   return JSON.stringify(maskInLine(JSON.parse(line), { rules, around: [] }));
@@ -145,7 +145,7 @@ function maskInLine(value: unknown, part: Part): unknown {
   if (Array.isArray(value)) return value.map((one) => maskInLine(one, part));
   if (!isMembers(value)) return value;
   const around = [...part.around, value];
-  return Object.fromEntries(
+  const masked = Object.fromEntries(
     Object.entries(value).map(([name, one]) => {
       if (TEXTS.has(name) && typeof one === 'string') return [name, maskRecord(one, seriesOf(around), part.rules.mask)];
       if (name === 'body_base64') return [name, MASKED];
@@ -153,4 +153,6 @@ function maskInLine(value: unknown, part: Part): unknown {
       return [name, maskInLine(one, { ...part, around })];
     }),
   );
+  const isAsReceived = [...TEXTS].every((name) => masked[name] === value[name]);
+  return isAsReceived ? masked : { ...masked, masked: true };
 }

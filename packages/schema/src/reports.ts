@@ -100,6 +100,8 @@ export interface ReceivedText {
   readonly body: string;
   /** The record in the kit's own form, if a mapping read it from another wire. */
   readonly mapped?: string | undefined;
+  /** True if members of the text are masked, so that it is not what was received. */
+  readonly masked?: true | undefined;
 }
 
 /** An event with its received text and, if requested, its further receipts with theirs. */

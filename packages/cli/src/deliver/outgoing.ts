@@ -18,12 +18,18 @@ export const BY_TIME: Sorting<Prepared> = {
 
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The events as they are sent: in the kit's own form, on one line, transformed. */
+/**
+ * The events as they are sent: in the kit's own form, on one line, transformed.
+ *
+ * @throws KitError `FORBIDDEN` at an event with masked members, which would reach the other system as if they were its values.
+ */
 export async function* outgoing(
   events: AsyncIterable<RawEvent>,
   { replay_id, transform }: { replay_id: string; transform: Transform | null },
 ): AsyncGenerator<Prepared> {
-  for await (const { event_id, source, event_type, entity_id, event_time, body, mapped } of events) {
+  for await (const { event_id, source, event_type, entity_id, event_time, body, mapped, masked } of events) {
+    if (masked === true)
+      throw new KitError('FORBIDDEN', `the event ${event_id} has masked members, which need the scope sensitive`);
     // Outside of texts, line ends are white space in JSON.
     const text = (mapped ?? body).replaceAll(/[\r\n]+/g, ' ');
     const made = transform === null ? text : await transformed(transform, { event_id, text });

@@ -40,20 +40,13 @@ const SELECTIONS: { readonly [N in DeclaredName]: SelectionOf<N> } = {
   verify: {},
 };
 
-/** Questions that a pipeline answers by a method of their own: bytes, and what is in the queue. */
-const OWN: { readonly [N in DeclaredName]?: string } = { receipt: 'receipt', deadLetters: 'listDeadLetters' };
+/** Questions that a pipeline answers by a method of their own: what is in the queue. */
+const OWN: { readonly [N in DeclaredName]?: string } = { deadLetters: 'listDeadLetters' };
 
 const names = Object.keys(SELECTIONS).filter((name): name is DeclaredName => name in ROUTES);
 
 it.each(names)('%s can be asked by its name, with the ids of its path among its fields', async (name) => {
-  const pipeline = createFakePipeline({
-    receipt: async () => {
-      const place = { pack_id: ID, line: 0, raw_key: 'k', request_id: ID, received_at: '2025-12-28T00:00:00.000Z' };
-      const fields = { source: null, event_type: null, entity_id: null, event_time: null, payload_hash: null };
-      const receipt = { ...place, ...fields, principal: null, imported: false, event_id: null, reject_code: null };
-      return { receipt, body: new Uint8Array() };
-    },
-  });
+  const pipeline = createFakePipeline();
   const { fetch } = createApp({ pipeline, telemetry: silentTelemetry });
   const kit = createInvestigator({ url: 'http://pik.internal', fetch });
   await kit.ask(name, SELECTIONS[name]);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import { defineAggregate, lastOf } from '@pik/aggregates';
+import { type Aggregate, defineAggregate, lastOf } from '@pik/aggregates';
 import { type LinesName, MASKED, ROUTES, type Route, type RouteName, type Scope } from '@pik/schema';
+import { createInvestigator } from '@pik/sdk/investigator';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -64,7 +65,7 @@ async function openKit() {
     const text = [...answer.headers].map(String).join('\n') + (await answer.text());
     return { status: answer.status, text };
   };
-  return { call, pipeline, clock };
+  return { call, pipeline, clock, fetch: app.fetch };
 }
 
 type Kit = Awaited<ReturnType<typeof openKit>>;
@@ -161,7 +162,10 @@ describe('without the scope sensitive', () => {
     const masked = await kit.call(path, { scopes: READER, accept });
     expectMasked(masked.text);
     expect(masked.text).toContain(MASKED);
-    expect((await kit.call(path, { scopes: [...READER, 'sensitive'], accept })).text).toContain('canary');
+    expect(masked.text).toContain('"masked":true');
+    const open = await kit.call(path, { scopes: [...READER, 'sensitive'], accept });
+    expect(open.text).toContain('canary');
+    expect(open.text).not.toContain('"masked"');
   });
 
   it('JSON of a receipt shows its other members, byte by byte as received; its bytes are refused', async () => {
@@ -212,6 +216,20 @@ describe('without the scope sensitive', () => {
     const body = JSON.stringify({ dry_run: true, source: 'shop', start_time, end_time });
     expectMasked((await kit.call('/replay', { scopes: READER, body })).text);
     expect((await kit.call('/replay', { scopes: [...READER, 'sensitive'], body })).text).toContain('canary');
+  });
+
+  it('a simulation refuses events with masked members', async () => {
+    const { start_time, end_time } = known.params;
+    const ask = (scopes: readonly Scope[]) => {
+      const sdk = createInvestigator({ url: 'http://kit', apiKey: keyOf(scopes), fetch: kit.fetch });
+      return sdk.simulate(metrics[0] as Aggregate, {
+        source: 'shop',
+        start_time: `${start_time}`,
+        end_time: `${end_time}`,
+      });
+    };
+    await expect(ask(READER)).rejects.toMatchObject({ code: 'FORBIDDEN', message: /masked members/ });
+    await ask([...READER, 'sensitive']);
   });
 
   it('every field that takes an expression says so', () => {

@@ -10,6 +10,7 @@ import {
   type ChangeClass,
   canonicalize,
   type IdentityRule,
+  KitError,
   parseTime,
   payloadHash,
   type RawEvent,
@@ -66,8 +67,10 @@ export function addressOf({ pack_id, line }: ListedInput): string {
   return `${pack_id}:${line}`;
 }
 
-/** The receipts of an event: the first, which was admitted, then the others. */
+/** The receipts of an event: the first, which was admitted, then the others. Throws `FORBIDDEN` if members of one are masked. */
 export function receiptsOf(event: RawEvent): [SimulatedInput, ...SimulatedInput[]] {
+  if (event.masked === true || event.deliveries?.some(({ masked }) => masked === true))
+    throw new KitError('FORBIDDEN', `the event ${event.event_id} has masked members, which need the scope sensitive`);
   const others = (event.deliveries ?? []).map((delivery) => simulatedInput(event, delivery));
   return [simulatedInput(event, event), ...others];
 }
