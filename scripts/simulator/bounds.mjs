@@ -10,6 +10,6 @@ export const BOUNDS = [
   bound(`${LOCAL}/raw-log.ts`, 'const LIST_ITEMS = 1_000;', 'const LIST_ITEMS = 2;'),
   bound(`${LOCAL}/key-runs/key-runs.ts`, 'const TABLE_KEYS = 131_072;', 'const TABLE_KEYS = 4;'),
   bound(`${LOCAL}/key-runs/upkeep.ts`, 'const RUNS_PER_MERGE = 8;', 'const RUNS_PER_MERGE = 2;'),
-  bound(`${LOCAL}/packed/rules/segment.ts`, 'export const SEGMENT_ROWS = 128;', 'export const SEGMENT_ROWS = 3;'),
+  bound(`${LOCAL}/packed/rules/segment.ts`, 'export const SEGMENT_ROWS = 64;', 'export const SEGMENT_ROWS = 3;'),
   bound('packages/engine/src/ingest/sweep.ts', 'const PACKS_AT_ONCE = 500;', 'const PACKS_AT_ONCE = 2;'),
 ];
