@@ -1,3 +1,4 @@
+import { isEventField } from './event-fields.ts';
 import type { PointerSteps } from './json-pointer.ts';
 import { isBelow, MASKED, type Mask } from './mask.ts';
 
@@ -6,23 +7,6 @@ export interface SeriesOf {
   readonly source: string | null;
   readonly event_type: string | null;
 }
-
-/** Members of an event in the kit's own form. A record with any other member may have data there that no path names. */
-const OWN_MEMBERS: ReadonlySet<string> = new Set([
-  'source',
-  'event_type',
-  'entity_id',
-  'event_time',
-  'payload',
-  'idempotency_key',
-  'identity',
-  'producer',
-  'sent_at',
-  'traceparent',
-  'schema_version',
-  'received_at',
-  'request_id',
-]);
 
 /**
  * The received text of a record with its masked members as `MASKED`, and every other byte as received. All of it is `MASKED` if the series
@@ -34,7 +18,8 @@ export function maskRecord(text: string, { source, event_type }: SeriesOf, mask:
   if (masked.length === 0) return text;
   const record = parsed(text);
   const isOwn = isMembers(record) && record.source === source && record.event_type === event_type;
-  if (!isOwn || Object.keys(record).some((name) => !OWN_MEMBERS.has(name))) return MASKED;
+  // Other members may have data that no path names.
+  if (!isOwn || !Object.keys(record).every(isEventField)) return MASKED;
   return maskMembers(
     text,
     masked.map((steps) => ['payload', ...steps]),
