@@ -159,7 +159,9 @@ export function dailyValue({ pipeline }: Running, { entity, asOfMs }: Pick<Settl
 }
 
 /** A value that was said to be final is still the same. */
-export async function checkValues({ values, features }: Life, running: Running): Promise<void> {
+export async function checkValues({ values, features, world }: Life, running: Running): Promise<void> {
+  // A receipt that a crash left behind enters with the next sweep.
+  if (world.deaths > 0) return;
   // An import may claim any receive time, and a sweep of young packs gives up those that are on their way.
   if (features.imports || features['young-sweeps'] || features['clock-back'] || features['clock-ahead']) return;
   for (const one of values) {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 import { LIMITS } from '@pik/schema';
 
+import { dirFault } from './dir-fault.ts';
+
 /**
  * Disk space reserved for a start: SQLite must write a few pages to open its files, so without it a server that stopped on a
  * full disk could not even start for reading. A start on a full disk releases the reserve; a later start with enough space
@@ -15,7 +17,11 @@ const NAME = 'start.reserve';
 export function releaseReserve(dir: string): boolean {
   const path = join(dir, NAME);
   if (!existsSync(path)) return false;
-  rmSync(path, { force: true });
+  try {
+    rmSync(path, { force: true });
+  } catch (cause) {
+    throw dirFault(path, cause);
+  }
   return true;
 }
 
@@ -33,6 +39,14 @@ export function takeReserve(dir: string): void {
       closeSync(file);
     }
   } catch {
+    removeIfPossible(path);
+  }
+}
+
+function removeIfPossible(path: string): void {
+  try {
     rmSync(path, { force: true });
+  } catch {
+    // A reserve of less than its size is made again at the next start.
   }
 }
