@@ -1,4 +1,5 @@
 import { KitError } from './errors.ts';
+import type { OutcomeLetter } from './outcome.ts';
 import { formatEpochMs } from './time.ts';
 import type { VolatileMembers } from './volatile.ts';
 
@@ -37,12 +38,23 @@ export function packFolder({ stored_date, stored_hour }: PackPartition): string 
 
 /**
  * The storage key of a pack, a pure function of its id, so that no table has to store it. Hive-style folders by stored
- * hour. It contains no caller text.
+ * hour. It contains no caller text. A pack in which lines were erased has a revision above 0, which is another object.
  */
-export function packKey(packId: string): string {
+export function packKey(packId: string, revision = 0): string {
   const stored = formatEpochMs(packStoredMs(packId));
   const folder = packFolder({ stored_date: stored.slice(0, 10), stored_hour: stored.slice(11, 13) });
-  return `${folder}${packId}.ndjson.gz`;
+  return `${folder}${packFile(packId, revision)}`;
+}
+
+/** The file name of a revision of a pack. */
+export function packFile(packId: string, revision = 0): string {
+  return `${packId}${revision === 0 ? '' : `.r${revision}`}.ndjson.gz`;
+}
+
+/** The pack and the revision of a file name; null for the name of another file. */
+export function parsePackFile(name: string): { readonly pack_id: string; readonly revision: number } | null {
+  const [, pack_id = '', revision = '0'] = /^([0-9a-f-]{36})(?:\.r([1-9]\d{0,5}))?\.ndjson\.gz$/.exec(name) ?? [];
+  return isPackId(pack_id) ? { pack_id, revision: Number(revision) } : null;
 }
 
 /** The mapping that read a record of another wire, with all that it needs to read the same bytes again. */
@@ -85,6 +97,26 @@ export interface Envelope {
   readonly body?: string | undefined;
   /** The received bytes if they are not UTF-8. */
   readonly body_base64?: string | undefined;
+}
+
+/** One line of a pack whose receipt was erased: what remains says neither whose it was nor what it said. */
+export interface ErasedLine
+  extends Pick<
+    Envelope,
+    'line' | 'request_id' | 'request_line' | 'principal' | 'imported' | 'source' | 'event_type' | 'sequence'
+  > {
+  /** The id of the erasure. */
+  readonly erased: string;
+  /**
+   * The producer that numbered the record, and the number: without it, the number would look lost. Absent if the record had none.
+   */
+  readonly producer?: { readonly id: string; readonly seq: number } | undefined;
+  /** The hash that the tree of its pack has of the erased line, in hexadecimal; absent if its hour was open then. */
+  readonly leaf?: string | undefined;
+  /** The letter of the outcome that was answered. */
+  readonly outcome: OutcomeLetter;
+  /** The hour in which it was received, in UTC, such as `2026-01-05T21`. */
+  readonly received_hour: string;
 }
 
 /** An envelope field as a column of a table over the raw log. */

@@ -3,6 +3,7 @@ import { at, type Envelope, KitError } from '@pik/schema';
 import { receivedPayload } from '../ingest/rules/received-payload.ts';
 import type { Context } from '../runtime/context.ts';
 import { packText, readBytes } from '../storage/pack-store.ts';
+import { decodeLine, type StoredEnvelope } from '../storage/rules/pack-codec.ts';
 import type { PayloadPart, WindowInput } from './rules/window-input.ts';
 import { atInput } from './window-error.ts';
 
@@ -112,7 +113,9 @@ async function readGroup(readLines: ReadLines, inputs: readonly PackedInput[]): 
 }
 
 function packedPart(input: PackedInput, text: string): PackedPart {
-  const envelope = parse<Envelope>(text);
+  const envelope = parse(text);
+  if (envelope?.erased !== undefined)
+    throw atInput(new KitError('RECEIPT_ERASED', `an input was erased by ${envelope.erased.erased}`), input);
   const { event_id, payload_hash, entity_id, source, event_type, imported } = envelope ?? {};
   const isEvent = event_id === input.event_id && payload_hash === input.payload_hash;
   if (!isEvent || !entity_id || !source || !event_type || imported === undefined) {
@@ -131,9 +134,9 @@ function payloadIn(envelope: Envelope, input: PackedInput): unknown {
   }
 }
 
-function parse<T>(text: string): T | null {
+function parse(text: string): StoredEnvelope | null {
   try {
-    return JSON.parse(text) as T;
+    return decodeLine(text);
   } catch {
     return null;
   }

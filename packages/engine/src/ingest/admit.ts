@@ -29,6 +29,7 @@ function count(context: Context, records: readonly ReadRecord[], verdicts: reado
   const sources = new Set<string>();
   const counts = { DUPLICATE: 0, CONFLICT: 0, REJECTED: 0, PENDING: 0 };
   for (let line = 0; line < records.length; line++) {
+    if (at(records, line).erased !== undefined) continue;
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status !== 'ACCEPTED') counts[status] += 1;
     else {

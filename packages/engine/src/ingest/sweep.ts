@@ -1,10 +1,11 @@
-import { type Envelope, KitError, membersFault, packStoredMs, parseTime } from '@pik/schema';
+import { type ErasedLine, KitError, membersFault, packStoredMs, parseTime } from '@pik/schema';
 import type { SweepOptions, SweepSummary } from '../api/pipeline.ts';
 import { inParallel } from '../ports/in-parallel.ts';
 import type { Page } from '../ports/queries.ts';
 import { sometimes } from '../ports/sometimes.ts';
 import type { Context } from '../runtime/context.ts';
 import { decodeBytes, readBytes, storedFacts } from '../storage/pack-store.ts';
+import type { StoredEnvelope } from '../storage/rules/pack-codec.ts';
 import { admitRecords } from './admit.ts';
 import { parseMapped } from './rules/map-record.ts';
 import { type ParsedRecord, parseRecord } from './rules/parse-record.ts';
@@ -165,9 +166,10 @@ export async function admitPack(context: Context, packId: string): Promise<strin
 }
 
 /** Parses the record in a stored envelope again, as it was parsed on arrival. Throws `RAW_CORRUPT` if it is malformed. */
-export function parsedEnvelope(envelope: Envelope): ParsedRecord {
+export function parsedEnvelope(envelope: StoredEnvelope): ParsedRecord {
   const received = parseTime(envelope.received_at);
   if (received === null) throw new KitError('RAW_CORRUPT', 'a receipt has no receive time');
+  if (envelope.erased !== undefined) return erasedRecord(envelope.erased, received.epoch_ms);
   const record = receivedRecord(envelope);
   const { imported, reingest_of, file_line, mapping, volatile = null } = envelope;
   if (volatile !== null && membersFault(volatile) !== null)
@@ -177,4 +179,11 @@ export function parsedEnvelope(envelope: Envelope): ParsedRecord {
   const parsed = mapping === undefined ? parseRecord(record, context) : parseMapped(record, mapping, context);
   if (file_line !== undefined) return { ...parsed, file_line };
   return reingest_of === undefined ? parsed : { ...parsed, reingest_of };
+}
+
+/** The facts of an erased receipt that the rows of its pack and of its producer need. */
+function erasedRecord(line: ErasedLine, received_ms: number): ParsedRecord {
+  const { imported, source, event_type, producer = null, outcome } = line;
+  const unknown = { event: null, fault: null, entity_id: null };
+  return { record: { text: '' }, received_ms, imported, source, event_type, producer, ...unknown, erased: outcome };
 }

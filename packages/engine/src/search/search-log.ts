@@ -2,6 +2,7 @@ import { type Envelope, type ErrorCode, formatEpochMs, OUTCOME_LETTERS, type Out
 
 import type { PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
+import { decodeLine } from '../storage/rules/pack-codec.ts';
 import { type PackRead, readNewest } from './read-packs.ts';
 import { type Anchor, anchorOf, outcomesOf } from './rules/anchors.ts';
 import { candidateLines, lineStart } from './rules/candidate-lines.ts';
@@ -107,8 +108,8 @@ async function* searchPack(
   for (const [from, to] of spans.reverse()) {
     if (from >= end) continue;
     if (budget.isDue()) await budget.turn();
-    const envelope = JSON.parse(bytes.toString('utf8', from, to)) as Envelope;
-    if (!isInRange(envelope, search)) continue;
+    const envelope = decodeLine(bytes.toString('utf8', from, to));
+    if (envelope.erased !== undefined || !isInRange(envelope, search)) continue;
     const facts = factsOf(envelope, { outcomes: row?.outcomes ?? null, withDigits: search.withDigits });
     if (matches(search.expression, facts)) yield facts;
   }

@@ -8,7 +8,7 @@ import type { PackedRequest } from '../ports/rows.ts';
 import type { ReceiptNames } from '../runtime/announcements.ts';
 import type { Context } from '../runtime/context.ts';
 import { type PackedRecords, packBytes } from './pack-bytes.ts';
-import { decodePack, packedRequests } from './rules/pack-codec.ts';
+import { decodePack, packedRequests, type StoredEnvelope } from './rules/pack-codec.ts';
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
@@ -45,15 +45,20 @@ export async function appendPack(
   { packId, ...head }: PackHead & { packId: string },
 ): Promise<PackFacts> {
   const text = packBytes(requests, head.sequence);
-  // Level 1: higher levels take four times as long and save only a tenth of the size.
-  const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
-  const bytes = text.length <= COMPRESSED_HERE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
+  const bytes = await packedText(text);
   context.announcements.keep(packId, () => ({ text, names: requests.flatMap<ReceiptNames>(({ records }) => records) }));
   await context.backend.rawLog.append(packId, bytes);
   const packed = requests.map(({ requestId, principal, records }) => {
     return { request_id: requestId, principal, lines: records.length };
   });
   return packFacts(context, { packId, bytes, requests: packed, ...head });
+}
+
+/** Compresses the text of a pack. */
+export async function packedText(text: Buffer): Promise<Uint8Array> {
+  // Level 1: higher levels take four times as long and save only a tenth of the size.
+  const options = { level: 1, chunkSize: Math.max(CHUNK_BYTES_MIN, text.length >> 1) };
+  return text.length <= COMPRESSED_HERE_BYTES_MAX ? gzipSync(text, options) : await compress(text, options);
 }
 
 /** The facts of a stored pack from its bytes and what they decode to; the same as when it was appended. */
@@ -87,7 +92,7 @@ export function isPast(context: Context, packId: string): boolean {
 }
 
 /** Reads the receipts of a pack. Throws `RAW_MISSING`, or `RAW_CORRUPT` if the object differs from what was written. */
-export async function readPack(context: Context, packId: string): Promise<Envelope[]> {
+export async function readPack(context: Context, packId: string): Promise<StoredEnvelope[]> {
   return decodeBytes(packId, await readBytes(context, packId));
 }
 
@@ -99,12 +104,12 @@ export async function readBytes(context: Context, packId: string): Promise<Uint8
 }
 
 /** Decodes the receipts in the bytes of a pack. Throws `RAW_CORRUPT`. */
-export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<Envelope[]> {
+export async function decodeBytes(packId: string, bytes: Uint8Array): Promise<StoredEnvelope[]> {
   return decodeText(packId, await packText(packId, bytes));
 }
 
 /** Decodes the receipts in the text of a pack. Throws `RAW_CORRUPT`. */
-export function decodeText(packId: string, text: string): Envelope[] {
+export function decodeText(packId: string, text: string): StoredEnvelope[] {
   try {
     return decodePack(text);
   } catch (cause) {
@@ -136,6 +141,12 @@ function unpackedSize(bytes: Uint8Array): number {
 /** The SHA-256 of the stored bytes of a pack, as in its PACK row. */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Throws `RECEIPT_ERASED` if the receipt of a line was erased. */
+export function requireKept({ erased, line }: StoredEnvelope): void {
+  if (erased !== undefined)
+    throw new KitError('RECEIPT_ERASED', `the erasure ${erased.erased} has erased line ${line} of its pack`);
 }
 
 /** The bytes of a receipt exactly as they were received. */

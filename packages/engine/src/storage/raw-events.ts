@@ -1,19 +1,12 @@
-import {
-  type Envelope,
-  formatEpochMs,
-  KitError,
-  LIMITS,
-  type RawEvent,
-  type ReceiptAddress,
-  type ReceivedText,
-} from '@pik/schema';
+import { formatEpochMs, KitError, LIMITS, type RawEvent, type ReceiptAddress, type ReceivedText } from '@pik/schema';
 import type { RawOptions, TimelineQuery } from '../api/pipeline.ts';
 import { ownFormOf } from '../ingest/rules/received-payload.ts';
 import { evictOldest } from '../ports/evict-oldest.ts';
 import type { EventRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
-import { envelopeBody, readPack } from './pack-store.ts';
+import { envelopeBody, readPack, requireKept } from './pack-store.ts';
 import { deliveryView, eventView } from './rules/event-view.ts';
+import type { StoredEnvelope } from './rules/pack-codec.ts';
 import { timelineRows } from './timeline.ts';
 
 /** Packs cached at a time: most events of an entity in a period came in few requests. */
@@ -85,7 +78,7 @@ async function lineOf(
   }
 }
 
-type ReadPack = (packId: string) => Promise<Envelope[]>;
+type ReadPack = (packId: string) => Promise<StoredEnvelope[]>;
 
 /** The deliveries of an event as of a time, with their received text. */
 async function deliveriesOf(
@@ -103,6 +96,7 @@ async function deliveriesOf(
 
 async function textOf(read: ReadPack, row: ReceiptAddress & { event_id: string }): Promise<ReceivedText> {
   const envelope = (await read(row.pack_id))[row.line];
+  if (envelope !== undefined) requireKept(envelope);
   if (envelope?.event_id !== row.event_id) {
     throw new KitError('RAW_CORRUPT', `line ${row.line} of the pack ${row.pack_id} is not this event`);
   }
@@ -112,8 +106,8 @@ async function textOf(read: ReadPack, row: ReceiptAddress & { event_id: string }
 }
 
 /** Creates a reader of packs that caches the last few. */
-export function createPackReader(context: Context): (packId: string) => Promise<Envelope[]> {
-  const held = new Map<string, Promise<Envelope[]>>();
+export function createPackReader(context: Context): (packId: string) => Promise<StoredEnvelope[]> {
+  const held = new Map<string, Promise<StoredEnvelope[]>>();
   return (packId) => {
     const known = held.get(packId);
     if (known !== undefined) return known;

@@ -1,10 +1,9 @@
-import type { Envelope } from '@pik/schema';
-
 import type { KeptPack, ReceiptNames } from '../runtime/announcements.ts';
 import type { Anchor } from '../search/rules/anchors.ts';
 import { candidateLines, type LineSpan } from '../search/rules/candidate-lines.ts';
 import type { NamedValue } from '../search/rules/named-value.ts';
 import { factsOf, type ReceiptFacts } from '../search/rules/receipt-facts.ts';
+import { decodeLine } from '../storage/rules/pack-codec.ts';
 
 /** How the lines are found that an expression can match. */
 export interface LineFilter {
@@ -17,7 +16,8 @@ export interface LineFilter {
 export interface PackLines {
   /** The lines that can match, in order. */
   candidates(filter: LineFilter): readonly LineSpan[];
-  facts(line: LineSpan, withDigits: boolean): ReceiptFacts;
+  /** The facts of a receipt; null if it was erased. */
+  facts(line: LineSpan, withDigits: boolean): ReceiptFacts | null;
 }
 
 /** A pack as it was kept, or as the log has it, without the names of its receipts. */
@@ -28,7 +28,7 @@ export function createPackLines({ text: bytes, names }: PackToRead, outcomes: st
   // One character per byte. Listeners who name a value do not need it.
   let text: string | null = null;
   let spans: readonly LineSpan[] | null = null;
-  const parsed = new Map<number, ReceiptFacts>();
+  const parsed = new Map<number, ReceiptFacts | null>();
   const fields = new Map<NamedValue['field'], FieldLines>();
   return {
     candidates({ anchor, named }) {
@@ -48,8 +48,8 @@ export function createPackLines({ text: bytes, names }: PackToRead, outcomes: st
       const key = withDigits ? -start - 1 : start;
       const known = parsed.get(key);
       if (known !== undefined) return known;
-      const envelope = JSON.parse(bytes.toString('utf8', start, end)) as Envelope;
-      const facts = factsOf(envelope, { outcomes, withDigits });
+      const envelope = decodeLine(bytes.toString('utf8', start, end));
+      const facts = envelope.erased === undefined ? factsOf(envelope, { outcomes, withDigits }) : null;
       parsed.set(key, facts);
       return facts;
     },

@@ -160,6 +160,6 @@ export function* matchesIn(
 ): Generator<ReceiptFacts> {
   for (const line of lines.candidates(filter)) {
     const facts = lines.facts(line, withDigits);
-    if (matches(expression, facts)) yield facts;
+    if (facts !== null && matches(expression, facts)) yield facts;
   }
 }

@@ -122,11 +122,14 @@ function packRow(
   let outcomes = '';
   let received_min_ms = Number.POSITIVE_INFINITY;
   let received_max_ms = Number.NEGATIVE_INFINITY;
+  const isAllErased = records.every(({ erased }) => erased !== undefined);
   for (let line = 0; line < records.length; line++) {
+    const { received_ms, erased } = at(records, line);
     const status = verdicts[line]?.status ?? 'REJECTED';
     if (status === 'PENDING') return null;
-    outcomes += OUTCOME_LETTERS[status];
-    const { received_ms } = at(records, line);
+    outcomes += erased ?? OUTCOME_LETTERS[status];
+    // Only the hour of an erased receipt is known.
+    if (erased !== undefined && !isAllErased) continue;
     if (received_ms < received_min_ms) received_min_ms = received_ms;
     if (received_ms > received_max_ms) received_max_ms = received_ms;
   }

@@ -5,6 +5,7 @@ import {
   formatEpochMs,
   type Instant,
   LIMITS,
+  type OutcomeLetter,
   type ReceiptAddress,
   type VolatileMembers,
   type VolatileOf,
@@ -57,6 +58,8 @@ interface RecordFacts {
   readonly event_type: string | null;
   readonly entity_id: string | null;
   readonly producer: ProducerStamp | null;
+  /** Present if the receipt was erased: the letter of the outcome that it was answered. */
+  readonly erased?: OutcomeLetter;
 }
 
 /** A live record that another thread has parsed, which keeps its bytes and its payload. */

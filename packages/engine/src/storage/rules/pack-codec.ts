@@ -1,4 +1,4 @@
-import { type Envelope, formatEpochMs } from '@pik/schema';
+import { type Envelope, type ErasedLine, formatEpochMs } from '@pik/schema';
 
 import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 import type { PackedRequest } from '../../ports/rows.ts';
@@ -162,13 +162,48 @@ function bodyText({ record }: ParsedRecord, toBase64: EnvelopeHead['toBase64']):
     : `,"body_base64":"${toBase64(record.bytes)}"}\n`;
 }
 
-/** The envelopes of a pack's text. Throws a SyntaxError if `encodePack` cannot have written it. */
-export function decodePack(text: string): Envelope[] {
+/** An envelope as it is stored. Of an erased receipt it has neither ids nor times nor a body. */
+export interface StoredEnvelope extends Envelope {
+  /** Present if the receipt was erased: its line. */
+  readonly erased?: ErasedLine;
+}
+
+/** The envelope in a line of a pack. Throws a SyntaxError if the line is not JSON. */
+export function decodeLine(line: string): StoredEnvelope {
+  const stored = JSON.parse(line) as Envelope | ErasedLine;
+  return 'erased' in stored ? erasedEnvelope(stored) : stored;
+}
+
+function erasedEnvelope(erased: ErasedLine): StoredEnvelope {
+  const { line, request_id, request_line, principal, imported, source, event_type, sequence, received_hour } = erased;
+  return {
+    received_at: `${received_hour}:00:00.000000000Z`,
+    request_id,
+    line,
+    request_line,
+    principal,
+    imported,
+    event_id: null,
+    reject_code: null,
+    source,
+    event_type,
+    entity_id: null,
+    event_time: null,
+    payload_hash: null,
+    ...(sequence === undefined ? {} : { sequence }),
+    erased,
+  };
+}
+
+/**
+ * The envelopes of a pack's text. Throws a SyntaxError if neither `encodePack` nor an erasure can have written it.
+ */
+export function decodePack(text: string): StoredEnvelope[] {
   const lines = text.split('\n');
   if (lines.pop() !== '') throw new SyntaxError('the last line has no line break');
-  const envelopes: Envelope[] = [];
+  const envelopes: StoredEnvelope[] = [];
   for (const [index, line] of lines.entries()) {
-    const envelope = JSON.parse(line) as Envelope;
+    const envelope = decodeLine(line);
     if (envelope.line !== index) throw new SyntaxError(`line ${index} says that it is line ${envelope.line}`);
     if (!continues(envelope, envelopes.at(-1))) throw new SyntaxError(`line ${index} has no place in a request`);
     envelopes.push(envelope);

@@ -1,9 +1,9 @@
-import { at, type Envelope, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
+import { at, LETTER_OUTCOMES, type OutcomeLetter, sha256Hex, type VerifyPage } from '@pik/schema';
 import type { Verdict } from '../../ingest/rules/classify.ts';
 import { isAt, nextFirst, repeatOutcome } from '../../ingest/rules/first-receipt.ts';
 import type { ParsedRecord } from '../../ingest/rules/parse-record.ts';
 import type { DeliveryRow, EventRow, FailureRow, NewSliceRow, PackRow, SliceRow } from '../../ports/rows.ts';
-import { envelopeOf } from '../../storage/rules/pack-codec.ts';
+import { envelopeOf, type StoredEnvelope } from '../../storage/rules/pack-codec.ts';
 
 /** A difference from what was written. */
 export type VerifyFault = VerifyPage['faults'][number];
@@ -33,11 +33,12 @@ export function outcomeAt(pack: PackRow, line: number) {
 /** Finds envelopes that differ from what their own bytes yield. */
 export function envelopeFaults(
   packId: string,
-  envelopes: readonly Envelope[],
+  envelopes: readonly StoredEnvelope[],
   arrivals: readonly ParsedRecord[],
 ): VerifyFault[] {
   const faults: VerifyFault[] = [];
   for (const [line, envelope] of envelopes.entries()) {
+    if (envelope.erased !== undefined) continue;
     const head = {
       requestId: envelope.request_id,
       principal: envelope.principal,
@@ -81,6 +82,7 @@ export function lineFaults(
   place: Required<Pick<FaultPlace, 'pack_id' | 'line'>>,
 ): VerifyFault[] {
   const { expected, arrival, outcome } = line;
+  if (arrival.erased !== undefined) return erasedFaults(arrival.erased, outcome, place);
   if (expected === null) return rejectFaults(arrival, outcome, { found, place });
   const at = { ...place, event_id: expected.event_id };
   if (outcome === undefined || outcome === 'REJECTED') {
@@ -98,6 +100,12 @@ export function lineFaults(
   return isAt(expected, event)
     ? firstFaults(expected, outcome, { event, at })
     : repeatFaults(expected, outcome, { found: { ...found, event }, at });
+}
+
+function erasedFaults(erased: OutcomeLetter, outcome: string | undefined, place: FaultPlace): VerifyFault[] {
+  return outcome === LETTER_OUTCOMES[erased]
+    ? []
+    : [verifyFault('OUTCOME_DIFFERS', 'The PACK row has another outcome of this erased receipt than its line.', place)];
 }
 
 /**
