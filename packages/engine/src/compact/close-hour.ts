@@ -7,17 +7,17 @@ import type { PackRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
 import { deriveHour, type HourParts } from './derive-hour.ts';
-import { firstWritten, hourFile, textOf } from './hour-file.ts';
+import { firstWritten, hourFile, latestKeys, textOf } from './hour-file.ts';
 import { WRITER } from './parquet.ts';
 import { CELLS_FORM } from './rules/cell-columns.ts';
 import {
   damaged,
-  hourKeys,
   outcomesText,
+  type PackSeed,
   packsText,
   parseOutcomes,
   parsePacks,
-  parseSeeds,
+  seedsByPack,
   seedsText,
 } from './rules/hour-files.ts';
 import { RECEIPTS_FORM } from './rules/receipt-columns.ts';
@@ -42,19 +42,17 @@ export interface HourToClose {
 export async function closeHour(context: Context, hours: HourStore, hour: HourToClose): Promise<HourRow> {
   const { hourMs, generation } = hour;
   const { backend } = context;
-  const keys = hourKeys(hourMs, generation);
+  const keys = await latestKeys(backend, hourMs, generation);
   const outcomes = await firstWritten(backend, keys.outcomes, outcomesText(hour.packs));
   const packs = decided(hour, { key: keys.outcomes, text: textOf(outcomes) });
   const list = await firstWritten(backend, keys.packs, packsText(packs));
   if (parsePacks(textOf(list), keys.packs).length !== packs.length) throw damaged(keys.packs);
   const known = await seedsBefore(context, hour);
-  const made = packs.map(({ pack_id }) => {
-    return { pack_id, seed: known.get(pack_id) ?? randomBytes(SEED_BYTES).toString('hex') };
-  });
-  const stored = await firstWritten(backend, keys.seeds, seedsText(made));
-  const seeds = new Map(
-    parseSeeds(textOf(stored), keys.seeds).map(({ pack_id, seed }) => [pack_id, Buffer.from(seed, 'hex')]),
+  const made = packs.map(
+    ({ pack_id }) => known.get(pack_id) ?? { pack_id, seed: randomBytes(SEED_BYTES).toString('hex') },
   );
+  const stored = await firstWritten(backend, keys.seeds, seedsText(made));
+  const seeds = seedsByPack(textOf(stored), keys.seeds);
   const files = {
     packs_file: hourFile(keys.packs, list),
     outcomes_file: hourFile(keys.outcomes, outcomes),
@@ -74,11 +72,10 @@ function decided({ packs }: HourToClose, file: { key: string; text: string }): P
 }
 
 /** The seeds of the generation before: its packs keep their roots. Packs whose seeds were dropped get new ones. */
-async function seedsBefore({ backend }: Context, { previous }: HourToClose): Promise<ReadonlyMap<string, string>> {
+async function seedsBefore({ backend }: Context, { previous }: HourToClose): Promise<ReadonlyMap<string, PackSeed>> {
   const file = previous?.seeds_file;
   const bytes = file === undefined ? null : await backend.files.get(file.key);
-  if (file === undefined || bytes === null) return new Map();
-  return new Map(parseSeeds(textOf(bytes), file.key).map(({ pack_id, seed }) => [pack_id, seed]));
+  return file === undefined || bytes === null ? new Map() : seedsByPack(textOf(bytes), file.key);
 }
 
 /** A revision of a generation whose packs and seeds are decided. */

@@ -1,6 +1,7 @@
 import { floorToHour, KitError, MS_PER_DAY, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import type { CompactOptions, CompactSummary } from '../api/pipeline.ts';
+import { hasUnfinished } from '../erase/erasure-store.ts';
 import { SWEEP_MARK } from '../ingest/sweep.ts';
 import type { HourRow, HourStore } from '../ports/closed-hours.ts';
 import type { PackRow } from '../ports/rows.ts';
@@ -37,7 +38,8 @@ interface Compaction {
 export async function compact(context: Context, options: CompactOptions = {}): Promise<CompactSummary> {
   const { index, clock, hours } = context.backend;
   const summary: Counts = { hours_closed: 0, hours_revised: 0, hours_waiting: 0, packs: 0, receipts: 0, lag_ms: 0 };
-  if (hours === undefined) return summary;
+  // Until an erasure is finished, seeds and packs may not fit together.
+  if (hours === undefined || (await hasUnfinished(context.backend))) return summary;
   const now = clock.now();
   const swept = Math.min((await index.getMark(SWEEP_MARK)) ?? 0, now);
   // The running hour too, if it is asked for: later packs are its next generation.

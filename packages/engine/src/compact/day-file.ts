@@ -76,6 +76,11 @@ function folderOf({ prefix, form }: Pick<DayKind<never>, 'prefix' | 'form'>, hou
   return dayFolder(prefix, hours[0]?.hour_ms ?? 0, name.slice(0, 16));
 }
 
+/** The folders of the rows of these hours, which are all of a stored day. */
+export function dayFolders(hours: readonly HourRow[]): string[] {
+  return [IDENTITIES, CELLS, INTERVALS].map((kind) => folderOf(kind, hours));
+}
+
 /** Stores the sequence numbers of producers in the hours of a stored day, unless they are stored. Throws as `storeDay`. */
 export function storeDayIntervals(parts: Files, hours: readonly HourRow[]): Promise<void> {
   return storeKind(parts, hours, INTERVALS);

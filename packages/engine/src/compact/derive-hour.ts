@@ -17,7 +17,7 @@ import { parquetBytes } from './parquet.ts';
 import { CELLS_FORM, cellColumns } from './rules/cell-columns.ts';
 import { closedReceipts, slicePlaces, sliceWithout } from './rules/closed-receipts.ts';
 import type { Column } from './rules/column.ts';
-import { type DerivedKind, derivedKey } from './rules/hour-files.ts';
+import { type DerivedKind, derivedKey, type PackSalts } from './rules/hour-files.ts';
 import { IDENTITIES_FORM, identityColumns } from './rules/identity-columns.ts';
 import { INTERVALS_FORM, intervalColumns } from './rules/interval-columns.ts';
 import type { PackLeaf } from './rules/merkle.ts';
@@ -30,7 +30,7 @@ export interface HourParts {
   readonly hourMs: number;
   readonly generation: number;
   readonly packs: readonly PackRow[];
-  readonly seeds: ReadonlyMap<string, Uint8Array>;
+  readonly seeds: ReadonlyMap<string, PackSalts>;
   /** The lines of its packs whose receipts are in the file of moved receipts instead of in the cells. */
   readonly moved: ReadonlyMap<string, ReadonlySet<number>>;
 }
@@ -38,6 +38,7 @@ export interface HourParts {
 /** The derived files of an hour, stored, and the leaves of its packs. */
 export interface DerivedHour {
   readonly leaves: readonly PackLeaf[];
+  readonly erased?: number;
   readonly cells_file: HourFile;
   readonly identities_file: HourFile;
   readonly intervals_file: HourFile;
@@ -62,6 +63,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
   const columns: ColumnFile[] = [];
   const moved: ClosedReceipt[] = [];
   const words = wordsWriter(context, hour);
+  let erased = 0;
   let waiting: ClosedReceipt[] = [];
   const flush = async () => {
     if (waiting.length === 0) return;
@@ -73,8 +75,8 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
     const read = await readClosedPack(context, hours, pack);
     const seed = hour.seeds.get(pack.pack_id);
     if (seed === undefined) throw new KitError('INTERNAL', `the pack ${pack.pack_id} has no seed`);
-    const { root } = saltedRoot(seed, read.text);
-    leaves.push({ pack_id: pack.pack_id, outcomes: pack.outcomes, root });
+    leaves.push({ pack_id: pack.pack_id, outcomes: pack.outcomes, root: saltedRoot(seed, read.text) });
+    erased += read.erased;
     await words.add(pack.pack_id, read.text);
     for (const row of read.sequences) intervals.add(row);
     const lines = hour.moved.get(pack.pack_id) ?? NONE;
@@ -91,6 +93,7 @@ export async function deriveHour(context: Context, hours: HourStore, hour: HourP
   await flush();
   return {
     leaves,
+    ...(erased === 0 ? {} : { erased }),
     columns,
     cells_file: await store('cells', cellColumns(cells.rows()), CELLS_FORM),
     identities_file: await store('identities', identityColumns(identities.rows()), IDENTITIES_FORM),
@@ -145,6 +148,8 @@ function wordsWriter({ backend }: Context, { hourMs, generation }: HourParts) {
 
 interface ClosedPack {
   readonly text: Buffer;
+  /** Lines whose receipts were erased. */
+  readonly erased: number;
   readonly receipts: readonly ClosedReceipt[];
   readonly slices: readonly SliceRow[];
   readonly sequences: readonly SequenceRow[];
@@ -161,9 +166,10 @@ async function readClosedPack(context: Context, hours: HourStore, pack: PackRow)
   const found = await hours.readSlices(slicePlaces(rows));
   const slices = found.filter((slice) => slice !== null);
   const receipts = closedReceipts({ pack_id, records, rows, outcomes, requests, slices });
-  if (receipts === null || receipts.length !== records.length)
+  const erased = records.filter((record) => record.erased !== undefined).length;
+  if (receipts === null || receipts.length + erased !== records.length)
     throw new KitError('INDEX_CORRUPT', `the rows of the pack ${pack_id} do not have all of its receipts`);
-  return { text, receipts, slices, sequences: sequenceRows(records, pack) };
+  return { text, erased, receipts, slices, sequences: sequenceRows(records, pack) };
 }
 
 function zoneOf(receipts: readonly ClosedReceipt[]): ColumnZone {

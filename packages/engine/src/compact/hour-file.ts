@@ -4,7 +4,8 @@ import { KitError } from '@pik/schema';
 
 import type { Backend } from '../ports/backend.ts';
 import type { HourFile, HourRow } from '../ports/closed-hours.ts';
-import { damaged } from './rules/hour-files.ts';
+import { readPages } from '../runtime/pages.ts';
+import { damaged, type HourKeys, hourFileOf, hourFolder, hourKeys } from './rules/hour-files.ts';
 
 type Files = Pick<Backend, 'files'>;
 
@@ -35,6 +36,20 @@ export async function readHourFile({ files }: Files, file: HourFile): Promise<Ui
 export function derivedFiles(row: HourRow): readonly HourFile[] {
   const { cells_file, identities_file = [], intervals_file = [], columns, moved_file, words = [] } = row;
   return [cells_file, identities_file, intervals_file, columns, moved_file ?? [], words].flat();
+}
+
+/** The keys of the files of a generation in their latest versions, of packs and seeds each. */
+export async function latestKeys({ files }: Files, hourMs: number, generation: number): Promise<HourKeys> {
+  let keys = hourKeys(hourMs, generation);
+  let [packs, seeds] = [0, 0];
+  for await (const key of readPages((cursor) => files.list(hourFolder(hourMs), cursor))) {
+    const file = hourFileOf(key);
+    if (file?.generation !== generation) continue;
+    if (file.kind === 'packs') packs = Math.max(packs, file.version);
+    if (file.kind === 'seeds') seeds = Math.max(seeds, file.version);
+  }
+  keys = { ...keys, packs: hourKeys(hourMs, generation, packs).packs };
+  return { ...keys, seeds: hourKeys(hourMs, generation, seeds).seeds };
 }
 
 /** Stores a text unless one is stored under its key; returns the bytes that stay: those of the first writer. */

@@ -1,5 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 
+import { decodeLine } from '../storage/rules/pack-codec.ts';
+import type { PackSalts } from './rules/hour-files.ts';
 import { hourRoot, lineLeaf, type PackLeaf, packRoot } from './rules/merkle.ts';
 
 /** Bytes of a seed, and of a salt. */
@@ -12,12 +14,33 @@ export function lineSalts(seed: Uint8Array, lines: number): Uint8Array[] {
   return Array.from({ length: lines }, (_, i) => blocks.subarray(i * SEED_BYTES, (i + 1) * SEED_BYTES));
 }
 
+/** The salts of the lines of a pack; null for an erased line, which has its leaf instead. */
+export function saltsOf(given: PackSalts, lines: number): (Uint8Array | null)[] {
+  if ('seed' in given) return lineSalts(Buffer.from(given.seed, 'hex'), lines);
+  return Array.from({ length: lines }, (_, i) => {
+    const salt = given.salts[i] ?? null;
+    return salt === null ? null : Buffer.from(salt, 'hex');
+  });
+}
+
+/** The leaves of the lines of a pack. */
+export function leavesOf(given: PackSalts, lines: readonly Uint8Array[]): Uint8Array[] {
+  const salts = saltsOf(given, lines.length);
+  return lines.map((line, i) => {
+    const salt = salts[i] ?? null;
+    return salt === null ? erasedLeaf(line) : lineLeaf(salt, line);
+  });
+}
+
+/** The leaf that an erased line keeps; without one, the root of its pack is another. */
+function erasedLeaf(line: Uint8Array): Uint8Array {
+  const { leaf = '' } = decodeLine(Buffer.from(line).toString('utf8')).erased ?? {};
+  return Buffer.from(leaf, 'hex');
+}
+
 /** The salted root of a pack from the bytes of its text. */
-export function saltedRoot(seed: Uint8Array, text: Uint8Array): { root: Uint8Array; lines: number } {
-  const lines = linesOf(text);
-  const salts = lineSalts(seed, lines.length);
-  const leaves = lines.map((line, i) => lineLeaf(salts[i] ?? new Uint8Array(0), line));
-  return { root: packRoot(leaves), lines: lines.length };
+export function saltedRoot(given: PackSalts, text: Uint8Array): Uint8Array {
+  return packRoot(leavesOf(given, linesOf(text)));
 }
 
 const NEWLINE = 10;

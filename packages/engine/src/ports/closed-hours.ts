@@ -34,8 +34,11 @@ export interface HourRow {
   /** The root over the salted packs of the generation, in hexadecimal. Equal in all of its revisions. */
   readonly root: string;
   readonly packs: number;
+  /** The lines of its packs, erased ones too. */
   readonly receipts: number;
-  /** Receipts by answered outcome letter. */
+  /** Those whose receipts were erased; absent: none. Cells and columns leave them out. */
+  readonly erased?: number;
+  /** Lines by answered outcome letter. */
   readonly counts: Readonly<Record<string, number>>;
   readonly first_pack_id: string;
   readonly last_pack_id: string;

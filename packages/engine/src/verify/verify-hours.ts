@@ -8,14 +8,15 @@ import {
   DAYS_PREFIX,
   damaged,
   HOURS_PREFIX,
+  hourFileOf,
   hourFolder,
-  hourKeys,
   hourOfFolder,
   isDerivedOf,
   type ListedPack,
+  type PackSeed,
   parseOutcomes,
   parsePacks,
-  parseSeeds,
+  seedsByPack,
 } from '../compact/rules/hour-files.ts';
 import type { PackLeaf } from '../compact/rules/merkle.ts';
 import { hourRootText, saltedRoot } from '../compact/salts.ts';
@@ -82,12 +83,15 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
       return null;
     }
   };
-  const keys = hourKeys(row.hour_ms, row.generation);
+  const isOf = ({ key }: HourFile, kind: string) => {
+    const file = key.startsWith(hourFolder(row.hour_ms)) ? hourFileOf(key) : null;
+    return file?.generation === row.generation && file.kind === kind;
+  };
   const derived = derivedFiles(row);
   const isOwn =
-    row.packs_file.key === keys.packs &&
-    row.outcomes_file.key === keys.outcomes &&
-    row.seeds_file.key === keys.seeds &&
+    isOf(row.packs_file, 'packs') &&
+    isOf(row.outcomes_file, 'outcomes') &&
+    isOf(row.seeds_file, 'seeds') &&
     derived.every(({ key }) => isDerivedOf(key, row.hour_ms));
   if (!isOwn) differs('names files of another hour or generation');
   for (const file of derived) await read(file);
@@ -101,7 +105,7 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
   const letters = new Map(parseOutcomes(outcomes, row.outcomes_file.key).map((one) => [one.pack_id, one.outcomes]));
   const receipts = [...letters.values()].reduce((sum, { length }) => sum + length, 0);
   const inColumns = row.columns.reduce((sum, { zone }) => sum + zone.receipts, 0);
-  if (listed.length !== row.packs || receipts !== row.receipts || inColumns !== row.receipts)
+  if (listed.length !== row.packs || receipts !== row.receipts || inColumns + (row.erased ?? 0) !== row.receipts)
     differs(`counts ${counted(row.packs, 'pack')} and ${counted(row.receipts, 'receipt')}, and its files others`);
   for (const pack of listed) {
     const known = await context.backend.index.getPack(pack.pack_id);
@@ -112,7 +116,7 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
     )
       differs('has a pack that the PACK row does not have like this', pack.pack_id);
   }
-  const leaves = await leavesOf(context, listed, { letters, seeds: parseSeeds(seeds, row.seeds_file.key) });
+  const leaves = await leavesOf(context, listed, { letters, seeds: seedsByPack(seeds, row.seeds_file.key) });
   if (leaves !== null && hourRootText(leaves) !== row.root) differs('has a root that its packs do not have');
   return faults;
 }
@@ -121,14 +125,13 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
 async function leavesOf(
   context: Context,
   packs: readonly ListedPack[],
-  { letters, seeds }: { letters: ReadonlyMap<string, string>; seeds: readonly { pack_id: string; seed: string }[] },
+  { letters, seeds }: { letters: ReadonlyMap<string, string>; seeds: ReadonlyMap<string, PackSeed> },
 ): Promise<PackLeaf[] | null> {
-  const seedOf = new Map(seeds.map(({ pack_id, seed }) => [pack_id, Buffer.from(seed, 'hex')]));
   const leaves: PackLeaf[] = [];
   for (const { pack_id, sha256 } of packs) {
-    const [bytes, seed] = [await readPack(context, pack_id), seedOf.get(pack_id)];
+    const [bytes, seed] = [await readPack(context, pack_id), seeds.get(pack_id)];
     if (bytes === null || seed === undefined || sha256Of(bytes) !== sha256) return null;
-    const { root } = saltedRoot(seed, await unpacked(pack_id, bytes));
+    const root = saltedRoot(seed, await unpacked(pack_id, bytes));
     leaves.push({ pack_id, outcomes: letters.get(pack_id) ?? '', root });
     if (context.budget.isDue()) await context.budget.turn();
   }

@@ -70,10 +70,11 @@ function shapeOf({ root: _, seeds_file: __, covers: ___, ...row }: ClosedHour) {
 /** The root of an hour, from its packs and seeds alone. */
 async function rootOf({ backend }: ClosedWorld, hour: ClosedHour): Promise<string> {
   const text = new TextDecoder().decode(backend.stored.get(hour.seeds_file.key));
-  const leaves = parseSeeds(text, '').map(async ({ pack_id, seed }) => {
+  const leaves = parseSeeds(text, '').map(async (seeds) => {
+    const { pack_id } = seeds;
     const bytes = await unpacked(pack_id, backend.packs.get(pack_id) ?? new Uint8Array());
     const { outcomes = '' } = (await backend.index.getPack(pack_id)) ?? {};
-    return { pack_id, outcomes, root: saltedRoot(Buffer.from(seed, 'hex'), bytes).root };
+    return { pack_id, outcomes, root: saltedRoot(seeds, bytes) };
   });
   return hourRootText(await Promise.all(leaves));
 }

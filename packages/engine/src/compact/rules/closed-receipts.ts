@@ -28,16 +28,18 @@ export interface AdmittedPack {
   readonly slices: readonly SliceRow[];
 }
 
-/** The receipts of a pack as they were admitted, in the order of its lines; null if a slice or an outcome is missing. */
+/** The receipts of a pack as they were admitted, in the order of its lines, without erased ones; null if a slice or an outcome is missing. */
 export function closedReceipts(pack: AdmittedPack): ClosedReceipt[] | null {
   const entries = new Map<number, SliceEntry>();
   for (const slice of pack.slices) for (const entry of decodeEntries(slice.entries)) entries.set(entry.line, entry);
   const events = new Map(pack.rows.map((row) => [row.line, row]));
   const receipts: ClosedReceipt[] = [];
+  let start = 0;
   for (const { request_id, lines } of pack.requests) {
     for (let request_line = 0; request_line < lines; request_line++) {
-      const line = receipts.length;
+      const line = start + request_line;
       const record = at(pack.records, line);
+      if (record.erased !== undefined) continue;
       const { received_ms, imported } = record;
       const place = { pack_id: pack.pack_id, line, request_id, request_line, imported, received_ms };
       const [row, entry] = [events.get(line), entries.get(line)];
@@ -46,6 +48,7 @@ export function closedReceipts(pack: AdmittedPack): ClosedReceipt[] | null {
       else if (entry === undefined || answered === undefined || answered === 'REJECTED') return null;
       else receipts.push({ ...place, ...eventFields(row, entry), answered });
     }
+    start += lines;
   }
   return receipts;
 }

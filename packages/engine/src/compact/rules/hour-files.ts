@@ -33,10 +33,20 @@ export interface HourKeys {
   readonly seeds: string;
 }
 
-/** The keys of those files. */
-export function hourKeys(hourMs: number, generation: number): HourKeys {
+/** The keys of those files. After erasures, packs and seeds have further versions, numbered from 1. */
+export function hourKeys(hourMs: number, generation: number, version = 0): HourKeys {
   const start = `${hourFolder(hourMs)}g${generation}`;
-  return { outcomes: `${start}.outcomes`, packs: `${start}.packs`, seeds: `${start}.seeds` };
+  const latest = version === 0 ? start : `${start}.s${version}`;
+  return { outcomes: `${start}.outcomes`, packs: `${latest}.packs`, seeds: `${latest}.seeds` };
+}
+
+/** The generation and the version of such a file; null for another key. */
+export function hourFileOf(
+  key: string,
+): { readonly generation: number; readonly version: number; readonly kind: string } | null {
+  const [, generation, version = '0', kind = ''] =
+    /^hours\/v1\/[\d-]{10}\/\d{2}\/g(\d+)(?:\.s(\d+))?\.(outcomes|packs|seeds)$/.exec(key) ?? [];
+  return generation === undefined ? null : { generation: Number(generation), version: Number(version), kind };
 }
 
 /** The kinds of derived files. */
@@ -55,7 +65,12 @@ export function derivedKey(
 
 /** Whether a key is that of a derived file of an hour. */
 export function isDerivedOf(key: string, hourMs: number): boolean {
-  return KINDS.some((kind) => key.startsWith(`${DERIVED_PREFIX}${kind}/${derivedFolder(hourMs)}`));
+  return derivedFolders(hourMs).some((folder) => key.startsWith(folder));
+}
+
+/** The folders of the derived files of an hour. */
+export function derivedFolders(hourMs: number): string[] {
+  return KINDS.map((kind) => `${DERIVED_PREFIX}${kind}/${derivedFolder(hourMs)}`);
 }
 
 function derivedFolder(hourMs: number): string {
@@ -85,11 +100,11 @@ export interface ListedPack {
   readonly requests: readonly PackedRequest[];
 }
 
-/** The seed of the salts of a pack, in hexadecimal. */
-export interface PackSeed {
-  readonly pack_id: string;
-  readonly seed: string;
-}
+/** The salts of the lines of a pack, in hexadecimal: a seed, or after an erasure each of them, null for erased lines. */
+export type PackSalts = { readonly seed: string } | { readonly salts: readonly (string | null)[] };
+
+/** The salts of a pack in a file. */
+export type PackSeed = PackSalts & { readonly pack_id: string };
 
 /** The text of a file of outcomes: a JSON object per pack. */
 export function outcomesText(packs: readonly PackOutcomes[]): string {
@@ -105,7 +120,10 @@ export function packsText(packs: readonly PackRow[]): string {
 
 /** The text of a file of seeds. */
 export function seedsText(seeds: readonly PackSeed[]): string {
-  return linesText(seeds, ({ pack_id, seed }) => ({ pack_id, seed }));
+  return linesText(seeds, (one) => {
+    const { pack_id } = one;
+    return 'seed' in one ? { pack_id, seed: one.seed } : { pack_id, salts: one.salts };
+  });
 }
 
 function linesText<T>(items: readonly T[], view: (item: T) => object): string {
@@ -132,7 +150,15 @@ export function parsePacks(text: string, key: string): ListedPack[] {
 
 /** Reads a file of seeds. Throws `HOUR_DAMAGED`. */
 export function parseSeeds(text: string, key: string): PackSeed[] {
-  return parseLines<PackSeed>(text, key, ({ seed }) => typeof seed === 'string' && /^[0-9a-f]{32}$/.test(seed));
+  const isSalt = (salt: unknown) => typeof salt === 'string' && /^[0-9a-f]{32}$/.test(salt);
+  return parseLines<{ pack_id: string; seed: unknown; salts: unknown }>(text, key, ({ seed, salts }) =>
+    salts === undefined ? isSalt(seed) : Array.isArray(salts) && salts.every((salt) => salt === null || isSalt(salt)),
+  ) as PackSeed[];
+}
+
+/** The salts of each pack in a file of seeds. Throws `HOUR_DAMAGED`. */
+export function seedsByPack(text: string, key: string): Map<string, PackSeed> {
+  return new Map(parseSeeds(text, key).map((one) => [one.pack_id, one]));
 }
 
 /** Each line names a pack, in ascending order of their ids. */
