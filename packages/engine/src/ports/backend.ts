@@ -1,9 +1,11 @@
 import type { CellRow } from './cell-row.ts';
 import type { Clock, SoleOwner } from './clock.ts';
 import type { ClosedHours, HourStore } from './closed-hours.ts';
+import type { Eraser } from './eraser.ts';
 import type { ReplayPart, ReplayRequestRow, ReplayRow, VersionRow, WindowTarget } from './history-rows.ts';
 import type { MonitorStore } from './monitor-store.ts';
 import type { FailureQuery, Page, PositionRange, SliceQuery, StoredSpan, VersionQuery } from './queries.ts';
+import type { RawLog } from './raw-log.ts';
 import type { ReplayQueue } from './replay-queue.ts';
 import type { ReplayWindows } from './replay-windows.ts';
 import type {
@@ -20,6 +22,7 @@ import type {
 
 export type { Clock, SoleOwner } from './clock.ts';
 export type { IncidentRow, MonitorRow, MonitorStore, MuteRow, SentRow } from './monitor-store.ts';
+export type { RawLog } from './raw-log.ts';
 export type { ReplayQueue } from './replay-queue.ts';
 
 /** A backend: the raw log that stores, the index that decides outcomes, the stores of replays, and their common clock. */
@@ -33,30 +36,14 @@ export interface Backend {
   readonly monitors: MonitorStore;
   /** Absent: no hour is ever closed, and everything is answered from rows. */
   readonly hours?: HourStore | undefined;
+  /** Absent: nothing can be erased. */
+  readonly eraser?: Eraser | undefined;
   readonly clock: Clock;
   /** The state found on opening, if only this process writes to the backend; absent if other processes write too. */
   readonly soleOwner?: SoleOwner | undefined;
   /** The hours of the log that were closed; absent if the backend closes none. */
   readonly closedHours?: ClosedHours<CellRow> | undefined;
   close(): Promise<void>;
-}
-
-/** The immutable log. A pack is written once and never changes; its key is `packKey(pack_id)`. */
-export interface RawLog {
-  /** True if requests that wait together are to share a pack, as each write takes a sync; false if each writes its own. */
-  readonly sharesPacks: boolean;
-  /** Durable on return. The same bytes under the same id are accepted again (a retried write); other bytes: `RAW_EXISTS`. */
-  append(packId: string, bytes: Uint8Array): Promise<void>;
-  /** The bytes as appended, or null. */
-  read(packId: string): Promise<Uint8Array | null>;
-  /** Makes a pack that was found durable: the process that appended it may have ended before it was. Absent if every pack is. */
-  settle?(packId: string): Promise<void>;
-  /** True if the pack exists; cheaper than reading it. */
-  has(packId: string): Promise<boolean>;
-  /** Rejects, as `append` would, while no pack can be written: `STORAGE_FULL`, `RAW_LOG_UNAVAILABLE`. Resolves if only a write can show it. */
-  ready(): Promise<void>;
-  /** Pack ids stored in `[fromMs, toMs)`, in id order. Complete for every pack whose append had returned. */
-  list(range: { fromMs: number; toMs: number; cursor?: string | null }): Promise<Page<string>>;
 }
 
 /** Create-only files next to the log: manifests, and a copy of each version and replay record. The kit chooses the keys. */

@@ -34,7 +34,7 @@ function write(path: string): void {
 }
 
 async function listed(range: { fromMs: number; toMs: number }, start: string | null = null): Promise<string[]> {
-  const { list } = createRawLog(dir);
+  const { list } = createRawLog(dir, () => 0);
   const ids: string[] = [];
   let cursor = start;
   do {
@@ -77,7 +77,7 @@ it('a listing has every pack of its range after its cursor, in order, and no oth
 it('a page ends with the folder that fills it', async () => {
   const ids = [0, 1, 2].flatMap((hour) => Array.from({ length: PAGE / 2 }, (_, n) => idAt(START + hour * HOUR, n)));
   for (const id of ids) write(packKey(id));
-  const { list } = createRawLog(dir);
+  const { list } = createRawLog(dir, () => 0);
   const all = { fromMs: START - DAY, toMs: START + DAY };
   const first = await list(all);
   expect(first).toEqual({ items: ids.slice(0, PAGE), next: ids[PAGE - 1] });
@@ -88,7 +88,7 @@ it('a page ends with the folder that fills it', async () => {
 
 it('a directory whose folder of packs is gone has unknown content', async () => {
   rmSync(join(dir, 'raw'), { recursive: true });
-  await expect(createRawLog(dir).list({ fromMs: 0, toMs: DAY })).rejects.toMatchObject({
+  await expect(createRawLog(dir, () => 0).list({ fromMs: 0, toMs: DAY })).rejects.toMatchObject({
     code: 'RAW_LOG_UNAVAILABLE',
     message: 'files of the data directory cannot be used (ENOENT)',
   });

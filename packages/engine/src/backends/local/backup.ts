@@ -49,6 +49,7 @@ const KEY_FILES = ['log.key', 'log.key.next'];
  * nothing in the backup names a file that the backup lacks, although a server writes meanwhile.
  */
 const PASSES: readonly { readonly folder: string; readonly takes: (path: string) => boolean }[] = [
+  { folder: 'erasures', takes: () => true },
   { folder: 'derived', takes: () => true },
   { folder: 'log/v1/checkpoints', takes: () => true },
   { folder: 'log', takes: (path) => !path.startsWith('log/v1/checkpoints/') },

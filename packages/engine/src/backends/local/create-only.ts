@@ -13,6 +13,8 @@ export interface CreateOnlyFiles {
   write(key: string, bytes: Uint8Array): Promise<void>;
   read(key: string): Promise<Uint8Array | null>;
   has(key: string): Promise<boolean>;
+  /** Removes a file; durable on return. A missing file is fine. */
+  remove(key: string): Promise<void>;
   /** Makes the name of a file durable that was found: its process may have ended between giving the name and syncing its folder. */
   settle(key: string): Promise<void>;
   /** Rejects with the reason while writes fail. Writes a probe that is as large as the last failed write. */
@@ -49,9 +51,21 @@ export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFile
     ready: () => guard(() => probe(store, Math.max(PROBE_BYTES, failedBytes))),
     read: (key) => guard(() => orNull(store, () => readFile(join(dir, key)))),
     has: (key) => guard(async () => (await orNull(store, () => access(join(dir, key)).then(() => true))) ?? false),
+    remove: (key) => guard(() => remove(store, key)),
     settle: (key) => guard(() => settle(store, dirname(join(dir, key)))),
     close: () => store.folder.close(),
   };
+}
+
+async function remove({ dir }: Store, key: string): Promise<void> {
+  try {
+    await unlink(join(dir, key));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    // It may have been removed without being durable.
+    if ((await access(dirname(join(dir, key))).catch(() => 'missing')) === 'missing') return;
+  }
+  await syncFolder(dirname(join(dir, key)));
 }
 
 interface Store {

@@ -10,6 +10,7 @@ import { createInterning } from './interning.ts';
 import type { KeyRuns } from './key-runs/key-runs.ts';
 import { createEventRows } from './packed/event-rows.ts';
 import { createReader } from './reader.ts';
+import { createRowEraser, type RowEraser } from './row-eraser.ts';
 import { indexError } from './sqlite.ts';
 import { createWriter } from './writer.ts';
 
@@ -17,6 +18,8 @@ import { createWriter } from './writer.ts';
 export interface LocalIndex extends EventIndex {
   /** The commits of closed hours, which are in the same file. */
   readonly hours: HourStore;
+  /** Removes rows of erased receipts. */
+  readonly eraser: RowEraser;
   /** Waits for pending commits, then closes the file. */
   close(): Promise<void>;
 }
@@ -64,6 +67,7 @@ export function createEventIndex(
       ...createHourReader(db, { rows, check }),
       commit: (row, packIds) => commits.run(() => hours.commit(row, packIds)),
     },
+    eraser: createRowEraser(db, { commits, keys, rows, interning, check }),
     async ping() {
       await check(() => probe.get());
       // Only a write can show that writing works again.
@@ -81,10 +85,7 @@ export function createEventIndex(
         rows.length,
       ),
     setMark: writeMark,
-    addFailures: (rows) =>
-      commits.run(() => {
-        writer.writeFailures(rows);
-      }, rows.length),
+    addFailures: (rows) => commits.run(() => writer.writeFailures(rows), rows.length),
     async close() {
       await commits.idle();
       await keys.close();

@@ -12,12 +12,13 @@ const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'STORE_UNAVAILABLE';
 
 /** Manifests and records as create-only files; a key is the path of its file. */
-export function createFileStore(dir: string): FileStore & Pick<CreateOnlyFiles, 'close'> {
+export function createFileStore(dir: string): FileStore & Pick<CreateOnlyFiles, 'close' | 'remove'> {
   const files = createOnlyFiles(dir, { exists: 'FILE_EXISTS', unavailable: UNAVAILABLE });
   return {
     put: files.write,
     get: files.read,
     close: files.close,
+    remove: files.remove,
     list: (prefix, cursor) => guarded(() => listPage(dir, prefix, cursor), UNAVAILABLE),
   };
 }

@@ -5,6 +5,7 @@ import { sometimes } from '../../ports/sometimes.ts';
 import type { KeyFiles } from './key-runs/files.ts';
 import { type KeyRuns, openKeyRuns } from './key-runs/key-runs.ts';
 import { createEventRows, type EventRows } from './packed/event-rows.ts';
+import { notedNumber } from './row-eraser.ts';
 
 /** The number of events that are read together at a start. */
 const ROWS_PER_READ = 10_000;
@@ -21,6 +22,7 @@ export async function openKeyIndex(
   const keys = await openOrReset(db, files, onWarning);
   try {
     await addRows(createEventRows(db), keys);
+    keys.skipTo(notedNumber(db));
     return keys;
   } catch (error) {
     await keys.close();

@@ -12,8 +12,9 @@ import { createDiskFiles } from './key-runs/disk-files.ts';
 import { createKeyView, type KeyView } from './key-runs/key-view.ts';
 import { HISTORY, INDEX, KEYS, systemClock } from './open.ts';
 import { createEventRows } from './packed/event-rows.ts';
-import { createRawLog } from './raw-log.ts';
+import { createRawLog, lowestRevision } from './raw-log.ts';
 import { createReader } from './reader.ts';
+import { createRevisionReader } from './row-eraser.ts';
 import { indexError, openSqliteReader } from './sqlite.ts';
 
 /** The options for reading a data directory on another thread. */
@@ -36,7 +37,7 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
   return {
     clock,
     ...readingIndex(db, { clock, keys }),
-    rawLog: readingLog(dir),
+    rawLog: readingLog(dir, createRevisionReader(db)),
     files: readingFiles(dir),
     aggregates: history.aggregates,
     replays: history.replays,
@@ -52,7 +53,8 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
 
 /** The packs and files of a directory, which never change: they can be read while another process owns it. Writes reject with `INTERNAL`. */
 export function openLocalFiles(dir: string): Pick<Backend, 'rawLog' | 'files'> {
-  return { rawLog: readingLog(dir), files: readingFiles(dir) };
+  const files = readingFiles(dir);
+  return { files, rawLog: readingLog(dir, (packId) => lowestRevision(dir, packId)) };
 }
 
 function openFile(path: string): DatabaseSync {
@@ -99,8 +101,8 @@ function readingIndex(
   };
 }
 
-function readingLog(dir: string): RawLog {
-  return { ...createRawLog(dir), append: refuse, ready: refuse };
+function readingLog(dir: string, revisionOf: (packId: string) => number | Promise<number>): RawLog {
+  return { ...createRawLog(dir, revisionOf), append: refuse, ready: refuse };
 }
 
 function readingFiles(dir: string): FileStore {

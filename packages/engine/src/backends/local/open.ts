@@ -23,6 +23,7 @@ import { makeFolder } from './make-folder.ts';
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts';
 import { createRawLog } from './raw-log.ts';
 import { giveBackTaken } from './replay-queue.ts';
+import { createRevisionReader } from './row-eraser.ts';
 import { INDEX_FORMAT, INDEX_TABLES, INDEX_UPGRADES } from './schema.ts';
 import { soleOwnerOf } from './sole-owner.ts';
 import { indexError, openSqliteFile } from './sqlite.ts';
@@ -262,13 +263,16 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
       : null;
   const keys = await openKeys(db, join(dir, parts.keysFolder), onWarning);
   const index = createEventIndex(db, { clock, keys, onCommitted: (packs) => journal?.append(packs, clock.now()) });
-  const [rawLog, files] = [createRawLog(dir), createFileStore(dir)];
+  const { eraser, ...ownIndex } = index;
+  const rawLog = createRawLog(dir, createRevisionReader(db));
+  const files = createFileStore(dir);
   return {
     dir,
     logKeys: createLogKeys(dir),
     clock,
-    index,
+    index: ownIndex,
     hours: index.hours,
+    eraser: { ...eraser, ...rawLog.revisions, removeFile: files.remove },
     figures: createFigures(dir, db, history),
     lastReceived: createLastReceived(db),
     soleOwner: soleOwnerOf(db),

@@ -2,9 +2,10 @@ import type { Dirent } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { isPackId, MS_PER_DAY, packKey, packStoredMs } from '@pik/schema';
+import { MS_PER_DAY, packKey, packStoredMs, parsePackFile } from '@pik/schema';
 
 import type { RawLog } from '../../ports/backend.ts';
+import type { Eraser } from '../../ports/eraser.ts';
 import type { Page } from '../../ports/queries.ts';
 import { type CreateOnlyFiles, createOnlyFiles, guarded } from './create-only.ts';
 import { isErrno } from './errno.ts';
@@ -13,19 +14,69 @@ import { isErrno } from './errno.ts';
 const LIST_ITEMS = 1_000;
 const UNAVAILABLE = 'RAW_LOG_UNAVAILABLE';
 
-/** Packs as create-only files in folders by stored hour. */
-export function createRawLog(dir: string): RawLog & Pick<CreateOnlyFiles, 'close'> {
+/** The packs of a directory, and the revisions of those in which lines were erased. */
+export interface LocalRawLog extends RawLog, Pick<CreateOnlyFiles, 'close'> {
+  readonly revisions: Pick<Eraser, 'writeRevision' | 'readRevision' | 'removeRevision'>;
+}
+
+/** Packs as create-only files in folders by stored hour. `revisionOf` says which revision of a pack counts. */
+export function createRawLog(dir: string, revisionOf: (packId: string) => number | Promise<number>): LocalRawLog {
   const files = createOnlyFiles(dir, { exists: 'RAW_EXISTS', unavailable: UNAVAILABLE });
+  /** The revision that was read may have been replaced and removed since. */
+  const atLatest = async <T>(packId: string, read: (key: string) => Promise<T>, isThere: (found: T) => boolean) => {
+    const revision = await revisionOf(packId);
+    const found = await read(packKey(packId, revision));
+    if (isThere(found)) return found;
+    const now = await revisionOf(packId);
+    return now === revision ? found : read(packKey(packId, now));
+  };
   return {
     sharesPacks: true,
     append: (packId, bytes) => files.write(packKey(packId), bytes),
-    read: (packId) => files.read(packKey(packId)),
-    settle: (packId) => files.settle(packKey(packId)),
-    has: (packId) => files.has(packKey(packId)),
+    read: (packId) => atLatest(packId, files.read, (bytes) => bytes !== null),
+    has: (packId) => atLatest(packId, files.has, (isThere) => isThere),
+    settle: async (packId) => files.settle(packKey(packId, await revisionOf(packId))),
+    revisionOf: async (packId) => revisionOf(packId),
     ready: () => files.ready(),
     list: (range) => guarded(() => listPacks(dir, range), UNAVAILABLE),
     close: files.close,
+    revisions: {
+      async writeRevision(packId, revision, bytes) {
+        const key = packKey(packId, revision);
+        const known = await files.read(key);
+        // That of an attempt that was given up.
+        if (known !== null && Buffer.compare(known, bytes) !== 0) await files.remove(key);
+        await files.write(key, bytes);
+      },
+      readRevision: (packId, revision) => files.read(packKey(packId, revision)),
+      removeRevision: (packId, revision) => files.remove(packKey(packId, revision)),
+    },
   };
+}
+
+/** More revisions than any pack has. */
+const REVISIONS_MAX = 10_000;
+
+/**
+ * The lowest revision of a pack whose file is there: one that counts, or counted until a moment ago, since a file is removed only once the
+ * next one counts. For readers without an index.
+ */
+export async function lowestRevision(dir: string, packId: string): Promise<number> {
+  for (let revision = 0; revision < REVISIONS_MAX; revision++) {
+    const isThere = await access(join(dir, packKey(packId, revision))).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return revision;
+    // Most packs that are not there have no revision at all.
+    if (revision === 0 && !(await hasRevisions(dir, packId))) return 0;
+  }
+  return 0;
+}
+
+async function hasRevisions(dir: string, packId: string): Promise<boolean> {
+  const names = await readdir(join(dir, packKey(packId), '..')).catch(() => []);
+  return names.some((name) => name.startsWith(`${packId}.r`));
 }
 
 async function listPacks(
@@ -37,11 +88,12 @@ async function listPacks(
   const items: string[] = [];
   for (const folder of await hourFolders(join(dir, 'raw/v1'), { fromMs, toMs: range.toMs })) {
     for (const file of (await readdir(folder)).sort()) {
-      const packId = file.slice(0, -'.ndjson.gz'.length);
       // Foreign files are skipped.
-      if (!isPackId(packId)) continue;
+      const packId = parsePackFile(file)?.pack_id;
+      if (packId === undefined) continue;
       const storedMs = packStoredMs(packId);
-      if (packId > after && storedMs >= range.fromMs && storedMs < range.toMs) items.push(packId);
+      // The revisions of a pack follow one another.
+      if (packId > (items.at(-1) ?? after) && storedMs >= range.fromMs && storedMs < range.toMs) items.push(packId);
     }
     if (items.length >= LIST_ITEMS) return { items, next: items.at(-1) ?? null };
   }

@@ -42,8 +42,13 @@ CREATE TABLE segment (
 ) STRICT;
 `;
 
+/** The packs in which lines were erased. */
+const REVISION_TABLE = `
+CREATE TABLE pack_revision (pack_id BLOB PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
 /** The format of `index.db`. */
-export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 9 } as const;
+export const INDEX_FORMAT = { applicationId: 0x70696b31, version: 10 } as const;
 
 /**
  * The tables. Ids and hashes are blobs; source and type, entity and producer are interned to integers. Events are appended as
@@ -155,6 +160,7 @@ CREATE TABLE slice (
 
 ${RECHECK_TABLE}
 ${HOUR_TABLES}
+${REVISION_TABLE}
 CREATE TABLE sequence (
   producer_no INTEGER NOT NULL,
   pack_id BLOB NOT NULL,
@@ -224,4 +230,5 @@ ${RECHECK_TABLE}`,
   // Events of earlier versions stay rows.
   SEGMENT_TABLE,
   'ALTER TABLE slice ADD COLUMN first_no INTEGER; ALTER TABLE slice ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;',
+  REVISION_TABLE,
 ];

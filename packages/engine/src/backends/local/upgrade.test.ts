@@ -32,6 +32,7 @@ CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) ST
 DROP TABLE segment;
 ALTER TABLE slice DROP COLUMN first_no;
 ALTER TABLE slice DROP COLUMN packed;
+DROP TABLE pack_revision;
 DROP TABLE recheck;
 DROP TABLE hour;
 DROP TABLE late_pack;

@@ -111,7 +111,12 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
     fresh.add(row, id);
     return { kind: 'inserted', replaced_expired: false };
   }
-  const stored = requireRow(rows.get(eventNo));
+  const stored = rows.get(eventNo);
+  if (stored === null) {
+    // An erasure has removed the event and not its key yet.
+    fresh.add(row, id);
+    return { kind: 'inserted', replaced_expired: false };
+  }
   const place = { id, eventNo, stored };
   if (isOrdinary(row, stored, nowMs)) return { kind: 'present', stored };
   if (stored.expires_ms > nowMs) return mover.resolve(row, place);

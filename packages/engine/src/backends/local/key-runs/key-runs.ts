@@ -3,6 +3,7 @@ import { KitError } from '@pik/schema';
 import { hashId, type IdHash } from './entry.ts';
 import type { KeyFiles } from './files.ts';
 import { createFinder, type KeyFinder } from './finder.ts';
+import type { GoneKeys } from './gone-keys.ts';
 import { readManifest } from './manifest.ts';
 import { createMemtable, type Memtable } from './memtable.ts';
 import { openRun, type Run } from './run.ts';
@@ -31,6 +32,10 @@ export interface KeyRuns extends KeyFinder {
   publish(): void;
   /** Takes the entries above a number back; the number is not below `published`. */
   takeBack(above: number): void;
+  /** Gives no entry a number up to this one any more. Called before anything is added. */
+  skipTo(number: number): void;
+  /** Removes the entries of events that are gone from all runs; resolves when no file has them. */
+  erase(gone: GoneKeys): Promise<void>;
   /** Resolves when nothing is being written. */
   idle(): Promise<void>;
   /** Gives up what is being written, and closes the files. Recent keys are in memory alone. */
@@ -113,6 +118,11 @@ function createIndex(state: KeyState, parts: { upkeep: Upkeep; newTable: () => M
       }
       last = Math.min(last, above);
     },
+    skipTo(number) {
+      last = Math.max(last, number);
+      state.published = last;
+    },
+    erase: (gone) => upkeep.erase(gone),
     idle: () => upkeep.idle(),
     async close() {
       await upkeep.stop();

@@ -6,6 +6,7 @@ import { guarded } from '../create-only.ts';
 import { type Cursor, mergeCursors } from './cursor.ts';
 import { ID_BYTES } from './entry.ts';
 import type { KeyFiles } from './files.ts';
+import { type GoneKeys, hasGone, withoutGone } from './gone-keys.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
 import type { Memtable } from './memtable.ts';
 import { openRun, type Run, type RunFacts, runName } from './run.ts';
@@ -24,6 +25,8 @@ export interface Upkeep {
   /** Writes and merges what there is, if nothing is being written. */
   start(): void;
   idle(): Promise<void>;
+  /** Writes the runs that have entries of gone events again without them. Rejects if that fails; it is then tried again by itself. */
+  erase(gone: GoneKeys): Promise<void>;
   /** Gives up at the next step; resolves when nothing is being written any more. */
   stop(): Promise<void>;
 }
@@ -43,6 +46,10 @@ interface Work extends UpkeepParts {
   strangers: string[];
   /** Files that are not part of the index once the next manifest is durable. */
   leftovers: string[];
+  /** The entries that no run is written with any more. */
+  gone: GoneKeys | null;
+  /** Runs without such entries. */
+  readonly clean: Set<number>;
   stopped: boolean;
 }
 
@@ -56,6 +63,8 @@ export function createUpkeep(parts: UpkeepParts): Upkeep {
     nextRun: state.manifest.nextRun,
     strangers: strangers(files, state.manifest),
     leftovers: [],
+    gone: null,
+    clean: new Set(),
     stopped: false,
   };
   let job: Promise<void> | null = null;
@@ -93,6 +102,20 @@ export function createUpkeep(parts: UpkeepParts): Upkeep {
     idle: async () => {
       while (job !== null) await job;
     },
+    async erase(gone) {
+      // Those of earlier erasures may still be in tables in memory.
+      const prefixes = [...(work.gone?.prefixes ?? []), ...gone.prefixes];
+      work.gone = { ...gone, prefixes };
+      work.clean.clear();
+      while (job !== null) await job;
+      if (retry !== null) clearTimeout(retry);
+      retry = null;
+      start();
+      while (job !== null) await job;
+      if (failure !== null) throw failure;
+      if (work.leftovers.length > 0)
+        throw new KitError('INDEX_UNAVAILABLE', 'files of the key index cannot be removed');
+    },
     async stop() {
       work.stopped = true;
       if (retry !== null) clearTimeout(retry);
@@ -117,9 +140,30 @@ async function doAll(work: Work): Promise<void> {
   for (;;) {
     if (await flushOldest(work)) continue;
     const runs = nextMerge(work.state);
-    if (runs === null) return;
-    await merge(work, runs);
+    if (runs !== null) {
+      await merge(work, runs);
+      continue;
+    }
+    const stale = work.gone === null ? null : nextStale(work, work.gone);
+    if (stale !== null) await merge(work, [stale], stale.level);
+    else if (work.gone === null || !isNamedGone(work.state, work.gone)) return;
+    else await install(work, { run: null, dropped: [] });
   }
+}
+
+/** A run with entries of gone events; null if there is none. */
+function nextStale({ state, clean }: Work, gone: GoneKeys): Run | null {
+  for (const run of state.runs) {
+    if (clean.has(run.run)) continue;
+    if (hasGone(run, gone)) return run;
+    clean.add(run.run);
+  }
+  return null;
+}
+
+/** Whether the manifest names the key of a gone event. */
+function isNamedGone({ manifest: { covered } }: KeyState, { isGone }: GoneKeys): boolean {
+  return covered > 0 && isGone(covered);
 }
 
 /** Writes the oldest full table as a run; false if there is none. */
@@ -147,11 +191,11 @@ function nextMerge({ runs }: KeyState): readonly Run[] | null {
   return null;
 }
 
-async function merge(work: Work, runs: readonly Run[]): Promise<void> {
+async function merge(work: Work, runs: readonly Run[], level = (runs[0] as Run).level + 1): Promise<void> {
   const start = new Uint8Array(ID_BYTES);
   const entries = mergeCursors(runs.map((run) => run.cursor(start)).filter((cursor) => cursor !== null));
   const run = await write(work, {
-    level: (runs[0] as Run).level + 1,
+    level,
     entries,
     entriesMax: runs.reduce((sum, one) => sum + one.entries, 0),
     async pause() {
@@ -175,9 +219,10 @@ interface NewRun {
   readonly pause: () => void | Promise<void>;
 }
 
-/** Writes a run and opens it; no manifest names it yet. */
-async function write(work: Work, { level, entries, entriesMax, pause }: NewRun): Promise<Run> {
-  if (entries === null) throw new KitError('INTERNAL', 'a run without entries');
+/** Writes a run and opens it; no manifest names it yet. Null if all its entries are gone. */
+async function write(work: Work, { level, entries: all, entriesMax, pause }: NewRun): Promise<Run | null> {
+  const entries = withoutGone(all, work.gone);
+  if (entries === null) return null;
   const run = work.nextRun++;
   const name = runName(run);
   const count = await writeRun(work.files, { run, name, entries, entriesMax, pause });
@@ -190,7 +235,7 @@ async function write(work: Work, { level, entries, entriesMax, pause }: NewRun):
 }
 
 interface Change {
-  readonly run: Run;
+  readonly run: Run | null;
   readonly dropped: readonly Run[];
   readonly covered?: Pick<Manifest, 'covered' | 'coveredId'>;
 }
@@ -198,16 +243,17 @@ interface Change {
 /** Makes a new run count, in place of the dropped ones, on disk first and then in memory. */
 async function install(work: Work, { run, dropped, covered }: Change): Promise<void> {
   const { files, state } = work;
-  const runs = [run, ...state.runs.filter((one) => !dropped.includes(one))].sort(newestFirst);
-  const manifest = { ...state.manifest, ...covered, nextRun: work.nextRun, runs: runs.map(factsOf) };
+  const kept = state.runs.filter((one) => !dropped.includes(one));
+  const runs = (run === null ? kept : [run, ...kept]).sort(newestFirst);
+  const manifest = { ...state.manifest, ...keptCovered(work, covered), nextRun: work.nextRun, runs: runs.map(factsOf) };
   try {
     await files.syncFolder();
     await writeManifest(files, manifest);
   } catch (error) {
     sometimes('keys: a manifest may name a run that is not in memory');
-    run.close();
+    run?.close();
     // The manifest on disk may already name it, so it stays until another manifest is durable.
-    work.leftovers.push(runName(run.run));
+    if (run !== null) work.leftovers.push(runName(run.run));
     throw error;
   }
   state.runs = runs;
@@ -217,6 +263,15 @@ async function install(work: Work, { run, dropped, covered }: Change): Promise<v
     work.leftovers.push(runName(one.run));
   }
   work.leftovers = await removeAll(files, work.leftovers);
+}
+
+/** The manifest names no event that is gone, but the last one before it: all entries up to that are in runs as well. */
+function keptCovered({ gone, state }: Work, covered: Change['covered']): Pick<Manifest, 'covered' | 'coveredId'> {
+  const now = covered ?? state.manifest;
+  if (gone === null || now.covered === 0 || !gone.isGone(now.covered))
+    return { covered: now.covered, coveredId: now.coveredId };
+  const kept = gone.lastKept(now.covered);
+  return { covered: kept?.number ?? 0, coveredId: kept === null ? '' : Buffer.from(kept.id).toString('hex') };
 }
 
 function factsOf({ run, level, entries }: RunFacts): RunFacts {

@@ -34,6 +34,8 @@ export interface EventRows {
   idsAbove(number: number): Iterable<KeyEntry>;
   /** At most `limit` addresses of events with numbers above one, in order; fewer only if there are no more. */
   addressesAbove(number: number, limit: number): NumberedAddress[];
+  /** The last event with a number up to one; null if there is none. */
+  lastUpTo(number: number): KeyEntry | null;
   /** The encoded receipts of a slice: those of `count` packed events from the first one of a segment on, and others. */
   entriesFrom(first: number, count: number, others: Uint8Array): Uint8Array;
   /** Forgets the names of numbers that a rollback has taken back. */
@@ -54,6 +56,7 @@ interface Statements {
   readonly rows: RowStatement<NumberedValues>;
   readonly rowsBetween: RowStatement<NumberedValues>;
   readonly rowAddresses: RowStatement<NumberedAddress>;
+  readonly lastRow: RowStatement<KeyEntry>;
   readonly segment: RowStatement<SegmentValues>;
   readonly segmentsFrom: RowStatement<StoredSegment>;
   readonly segmentsBetween: RowStatement<Pick<StoredSegment, 'rows' | 'columns'>>;
@@ -100,6 +103,7 @@ export function createEventRows(db: DatabaseSync, { isWriter = false } = {}): Ev
     idsAbove: (number) => idsAbove(one, number),
     addressesAbove: (number, limit) => addressesAbove(one, number, limit),
     entriesFrom: (first, count, others) => malformedIsCorrupt(() => sliceEntries(partsFrom(one, first, count), others)),
+    lastUpTo: (number) => lastUpTo(one, number),
     forget() {
       one.names.forget();
       recent.forget();
@@ -148,6 +152,10 @@ function statements(db: DatabaseSync): Statements {
       db,
       `SELECT event_no AS number, event_id AS id, pack_id, line, standing FROM event WHERE event_no > ?
        ORDER BY event_no LIMIT ?`,
+    ),
+    lastRow: prepareRows(
+      db,
+      'SELECT event_no AS number, event_id AS id FROM event WHERE event_no <= ? ORDER BY event_no DESC LIMIT 1',
     ),
     segment: prepareLists(
       db,
@@ -257,6 +265,17 @@ function* idsAbove(one: Statements, above: number): Generator<KeyEntry> {
   } finally {
     rows.return?.();
   }
+}
+
+function lastUpTo(one: Statements, number: number): KeyEntry | null {
+  const row = one.lastRow.get(number);
+  const values = one.segment.get(number);
+  if (values === undefined) return row ?? null;
+  const [first_no, rows, series_no, pack_id, columns] = values;
+  const segment = openSegment(one.names, { first_no, rows, series_no, pack_id, columns });
+  const last = Math.min(number, segment.last);
+  if (row !== undefined && row.number >= last) return row;
+  return { id: segment.columns.id(last - segment.first), number: last };
 }
 
 function addressesAbove(one: Statements, above: number, limit: number): NumberedAddress[] {
