@@ -85,8 +85,8 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'engine capabilities',
     files:
-      /^packages\/engine\/src\/(runtime|storage|ingest|aggregates|change|replay|reports|search|compare|shape|mask|tail|explain|verify|cells|compact|signed-log|monitors)\//,
-    may: /^(packages\/engine\/src\/(runtime|statistics|storage|ingest|aggregates|change|replay|reports|search|compare|shape|mask|tail|explain|verify|cells|compact|signed-log|monitors|ports)\/|@pik\/(schema|aggregates)$|uuid$|hyparquet(-writer)?$|node:(zlib|crypto|util|timers))/,
+      /^packages\/engine\/src\/(runtime|storage|ingest|aggregates|change|replay|reports|search|compare|shape|mask|tail|explain|verify|cells|compact|erase|signed-log|monitors)\//,
+    may: /^(packages\/engine\/src\/(runtime|statistics|storage|ingest|aggregates|change|replay|reports|search|compare|shape|mask|tail|explain|verify|cells|compact|erase|signed-log|monitors|ports)\/|@pik\/(schema|aggregates)$|uuid$|hyparquet(-writer)?$|node:(zlib|crypto|util|timers))/,
     types: /^(packages\/engine\/src\/api\/pipeline\.ts|@aws-sdk\/client-sns)$/,
   },
   {

@@ -8,6 +8,17 @@ export {
   replayPipeline,
   sweepPipeline,
 } from './api/pipeline-parts.ts';
+export {
+  beginErasure,
+  type ErasurePreview,
+  type ErasureRequest,
+  listErasures,
+  previewErasure,
+  replayErasures,
+  runErasure,
+  unfinishedErasures,
+} from './erase/erase.ts';
+export type { ErasureRecord } from './erase/rules/erasure-files.ts';
 export { createApp } from './http/create-app.ts';
 export type * from './ports/backend.ts';
 export type * from './ports/closed-hours.ts';

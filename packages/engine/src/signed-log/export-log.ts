@@ -1,11 +1,12 @@
-import { KitError } from '@pik/schema';
+import { KitError, packFile } from '@pik/schema';
 
-import { textOf } from '../compact/hour-file.ts';
+import { latestKeys, textOf } from '../compact/hour-file.ts';
 import { parseOutcomes } from '../compact/rules/hour-files.ts';
+import { hasUnfinished } from '../erase/erasure-store.ts';
 import type { Backend } from '../ports/backend.ts';
 import { filesOfLog } from './publish.ts';
 import { generationsOf, isWithin, keysOf, readSigned } from './read-signed.ts';
-import { type HourEntry, hourText } from './rules/entries.ts';
+import { type HourEntry, hourMsOf, hourText } from './rules/entries.ts';
 import type { TileFile } from './rules/tiles.ts';
 
 /** The range of an export, in milliseconds since the epoch; whole hours. */
@@ -19,12 +20,13 @@ export interface ExportRange {
  * outcomes, seeds and packs. Files that are missing are left out; the verifier reports them. Reads only files that never change, so
  * a server may own the directory.
  *
- * @throws KitError `LOG_UNSIGNED`, `LOG_DAMAGED`, `HOUR_DAMAGED`.
+ * @throws KitError `ERASURE_RUNNING` while an erasure is not finished; `LOG_UNSIGNED`, `LOG_DAMAGED`, `HOUR_DAMAGED`.
  */
 export async function* exportLog(
   backend: Pick<Backend, 'files' | 'rawLog'>,
   { fromMs, toMs }: ExportRange = { fromMs: null, toMs: null },
 ): AsyncGenerator<TileFile> {
+  if (await hasUnfinished(backend)) throw new KitError('ERASURE_RUNNING');
   const { state, size, checkpoint, key } = await readSigned(backend);
   yield* await filesOfLog({ backend }, state, { from: 0, to: size, checkpoint });
   yield textFile('vkey.txt', `${key}\n`);
@@ -45,7 +47,7 @@ async function* filesOfHour(
   latest: HourEntry,
   earlier: readonly HourEntry[],
 ): AsyncGenerator<TileFile> {
-  const { outcomes: key, seeds } = keysOf(latest);
+  const { outcomes: key, seeds } = await latestKeys({ files }, hourMsOf(latest.h), latest.g);
   for (const path of [...earlier.map((entry) => keysOf(entry).outcomes), key, seeds]) {
     const bytes = await files.get(path);
     if (bytes !== null) yield { path, bytes };
@@ -53,7 +55,8 @@ async function* filesOfHour(
   const outcomes = await files.get(key);
   for (const { pack_id } of outcomes === null ? [] : parseOutcomes(textOf(outcomes), key)) {
     const bytes = await rawLog.read(pack_id);
-    if (bytes !== null) yield { path: `packs/${pack_id}.ndjson.gz`, bytes };
+    const revision = (await rawLog.revisionOf?.(pack_id)) ?? 0;
+    if (bytes !== null) yield { path: `packs/${packFile(pack_id, revision)}`, bytes };
   }
 }
 

@@ -1,13 +1,13 @@
 import { type EventProof, floorToHour, KitError, packStoredMs } from '@pik/schema';
 
-import { textOf } from '../compact/hour-file.ts';
-import { parseOutcomes, parseSeeds } from '../compact/rules/hour-files.ts';
-import { GROUP_LINES, groupEntry, hexText, lineLeaf, packEntry, packRoot } from '../compact/rules/merkle.ts';
-import { lineSalts, linesOf } from '../compact/salts.ts';
+import { latestKeys, textOf } from '../compact/hour-file.ts';
+import { type PackSalts, parseOutcomes, seedsByPack } from '../compact/rules/hour-files.ts';
+import { GROUP_LINES, groupEntry, hexText, packEntry } from '../compact/rules/merkle.ts';
+import { leavesOf, linesOf, saltedRoot, saltsOf } from '../compact/salts.ts';
 import type { Context } from '../runtime/context.ts';
 import { readBytes, unpacked } from '../storage/pack-store.ts';
-import { keysOf, readSigned } from './read-signed.ts';
-import { type HourEntry, hourText } from './rules/entries.ts';
+import { readSigned } from './read-signed.ts';
+import { type HourEntry, hourMsOf, hourText } from './rules/entries.ts';
 import { createTree } from './rules/tree.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function proveEvent(context: Context, eventId: string): Promise<Eve
     event_id: eventId,
     pack_id,
     line,
-    ...(await lineProof(context, { pack_id, line, seed: packs[pack_index]?.seed ?? '' })),
+    ...(await lineProof(context, { pack_id, line, salts: packs[pack_index]?.salts ?? NO_SALTS })),
     outcomes: packs[pack_index]?.outcomes ?? '',
     pack_index,
     hour_path: hourTree.inclusion(pack_index, packs.length).map(hexText),
@@ -51,37 +51,36 @@ export async function proveEvent(context: Context, eventId: string): Promise<Eve
 /** The packs of an hour with their roots, in the order of their ids. */
 async function packsOf(context: Context, entry: HourEntry) {
   const { files } = context.backend;
-  const keys = keysOf(entry);
+  const keys = await latestKeys({ files }, hourMsOf(entry.h), entry.g);
   const [outcomes, seeds] = [await files.get(keys.outcomes), await files.get(keys.seeds)];
   if (outcomes === null || seeds === null)
     throw new KitError('HOUR_DAMAGED', `the files of the hour ${entry.h} are missing`);
-  const seedOf = new Map(parseSeeds(textOf(seeds), keys.seeds).map(({ pack_id, seed }) => [pack_id, seed]));
-  const packs: { pack_id: string; outcomes: string; seed: string; root: Uint8Array }[] = [];
+  const seedOf = seedsByPack(textOf(seeds), keys.seeds);
+  const packs: { pack_id: string; outcomes: string; salts: PackSalts; root: Uint8Array }[] = [];
   for (const { pack_id, outcomes: letters } of parseOutcomes(textOf(outcomes), keys.outcomes)) {
     await context.budget.turn();
-    const seed = seedOf.get(pack_id) ?? '';
-    packs.push({ pack_id, outcomes: letters, seed, root: packRoot(await leavesOf(context, pack_id, seed)) });
+    const salts = seedOf.get(pack_id) ?? NO_SALTS;
+    const root = saltedRoot(salts, await unpacked(pack_id, await readBytes(context, pack_id)));
+    packs.push({ pack_id, outcomes: letters, salts, root });
   }
   return packs;
 }
 
-async function leavesOf(context: Context, packId: string, seed: string): Promise<Uint8Array[]> {
-  const lines = linesOf(await unpacked(packId, await readBytes(context, packId)));
-  const salts = lineSalts(Buffer.from(seed, 'hex'), lines.length);
-  return lines.map((line, i) => lineLeaf(salts[i] ?? new Uint8Array(0), line));
-}
+const NO_SALTS: PackSalts = { salts: [] };
 
-async function lineProof(context: Context, { pack_id, line, seed }: { pack_id: string; line: number; seed: string }) {
+async function lineProof(
+  context: Context,
+  { pack_id, line, salts }: { pack_id: string; line: number; salts: PackSalts },
+) {
   const lines = linesOf(await unpacked(pack_id, await readBytes(context, pack_id)));
-  const salts = lineSalts(Buffer.from(seed, 'hex'), lines.length);
-  const leaves = lines.map((text, i) => lineLeaf(salts[i] ?? new Uint8Array(0), text));
+  const leaves = leavesOf(salts, lines);
   const group = Math.floor(line / GROUP_LINES);
   const tree = createTree();
   for (let start = 0; start < leaves.length; start += GROUP_LINES)
     tree.append(groupEntry(leaves.slice(start, start + GROUP_LINES)));
   return {
     text: textOf(lines[line] ?? new Uint8Array(0)),
-    salt: hexText(salts[line] ?? new Uint8Array(0)),
+    salt: hexText(saltsOf(salts, lines.length)[line] ?? new Uint8Array(0)),
     group: leaves
       .slice(group * GROUP_LINES, (group + 1) * GROUP_LINES)
       .toSpliced(line % GROUP_LINES, 1)

@@ -1,5 +1,6 @@
 import { KitError, MS_PER_HOUR } from '@pik/schema';
 
+import { erasureIds, readRecord } from '../erase/erasure-store.ts';
 import type { Backend } from '../ports/backend.ts';
 import type { HourRow } from '../ports/closed-hours.ts';
 import type { LogTarget } from '../ports/log-target.ts';
@@ -52,7 +53,7 @@ export interface SignedHead {
 /** The signed log of a backend, as its one owner appends to it. Calls run one after another. */
 export interface SignedLog {
   /**
-   * Appends the hours that were closed since the last call, then signs. Null if the private key was lost: the entries are kept
+   * Appends the hours that were closed, and the erasures that were finished, since the last call, then signs. Null if the private key was lost: the entries are kept
    * unsigned until `replaceKey`.
    *
    * @throws KitError `LOG_FORKED` if a commit has another root than its entry; errors of the backend.
@@ -89,7 +90,8 @@ export async function openSignedLog(options: SignedLogOptions): Promise<SignedLo
       }
     });
   return {
-    closeHours: () => run((log) => appendMade(log, () => entriesOfHours(log))),
+    closeHours: () =>
+      run((log) => appendMade(log, async () => [...(await entriesOfHours(log)), ...(await entriesOfErasures(log))])),
     append: (entries) => run((log) => appendMade(log, async () => entries)),
     publish: () => run(publishAll),
     rotateKey: () => run((log) => changeKey(log, { isLost: false })),
@@ -175,6 +177,16 @@ async function entriesOfHours({ backend, state }: OpenLog): Promise<LogEntry[]> 
       entries.push(quiet);
     entries.push(entry);
     coveredMs = Math.max(coveredMs ?? 0, row.hour_ms + MS_PER_HOUR);
+  }
+  return entries;
+}
+
+/** The entries of finished erasures that the log does not have. */
+async function entriesOfErasures({ backend, state }: OpenLog): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  for (const id of await erasureIds(backend)) {
+    const record = state.erasures.has(id) ? null : await readRecord(backend, id);
+    if (record !== null) entries.push({ type: 'erasure', id, packs: record.packs, lines: record.lines });
   }
   return entries;
 }

@@ -1,4 +1,5 @@
 import { KitError, LETTER_OUTCOMES, type OutcomeLetter } from '@pik/schema';
+import { restoreRevisions } from '../erase/erase.ts';
 import { admitPack } from '../ingest/sweep.ts';
 import type { Context } from '../runtime/context.ts';
 import { readPages } from '../runtime/pages.ts';
@@ -50,6 +51,7 @@ type Totals = { -readonly [K in keyof RebuildSummary]: RebuildSummary[K] } & {
  * await (differing.length === 0 ? work.finish() : work.cancel());
  */
 export async function rebuildIndex(context: Context, options: RebuildOptions): Promise<RebuildSummary> {
+  await restoreRevisions(context);
   const totals: Totals = { packs: 0, receipts: 0, differing: [], unrecorded: 0, unreadable: [] };
   const done = new Set<string>();
   const admit = async (packId: string, answered: string | null) => {

@@ -21,6 +21,8 @@ export interface LogState extends TiledLog {
   readonly hours: Map<string, { readonly index: number; readonly entry: HourEntry }>;
   /** The keys that the log names, in order. */
   readonly keys: { readonly index: number; readonly entry: KeyEntry }[];
+  /** The ids of the erasures that the log names. */
+  readonly erasures: Set<string>;
   /** The end of the latest hour that an entry covers; null if there is none. */
   coveredMs: number | null;
   /** The index of the last entry that notes a restored backup; -1 if there is none. */
@@ -29,7 +31,15 @@ export interface LogState extends TiledLog {
 
 /** An empty log. */
 export function createLogState(): LogState {
-  return { tree: createTree(), entries: [], hours: new Map(), keys: [], coveredMs: null, restoredAt: -1 };
+  return {
+    tree: createTree(),
+    entries: [],
+    hours: new Map(),
+    keys: [],
+    erasures: new Set(),
+    coveredMs: null,
+    restoredAt: -1,
+  };
 }
 
 /** Appends an entry. Throws `LOG_DAMAGED`. */
@@ -40,6 +50,7 @@ export function addEntry(state: LogState, bytes: Uint8Array): void {
   state.tree.append(bytes);
   if (entry.type === 'key') state.keys.push({ index, entry });
   if (entry.type === 'hour') state.hours.set(entry.h, { index, entry });
+  if (entry.type === 'erasure') state.erasures.add(entry.id);
   if (entry.type === 'restore') state.restoredAt = index;
   const end = endOf(entry);
   if (end !== null) state.coveredMs = Math.max(state.coveredMs ?? end, end);
