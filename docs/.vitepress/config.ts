@@ -96,6 +96,7 @@ export default defineConfig({
         page('Other stores', '/reconcile'),
         page('Deliveries', '/deliver'),
         page('Prove it', '/prove-it'),
+        page('Forget a person', '/forget-a-person'),
         page('Troubleshooting', '/troubleshooting'),
         page('Errors', '/errors'),
         page('Limits', '/limits'),

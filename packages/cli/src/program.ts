@@ -21,7 +21,15 @@ import { guardOutput, keepWorking, writeErr, writeOut } from './output.ts';
 import { addAnswers } from './program/answer-commands.ts';
 import { client, type Done } from './program/client.ts';
 import { addExamples } from './program/examples.ts';
-import { addDemo, addDoctor, addMcp, addOutboxes, addProfiles, addServer } from './program/local-commands.ts';
+import {
+  addDemo,
+  addDoctor,
+  addErasure,
+  addMcp,
+  addOutboxes,
+  addProfiles,
+  addServer,
+} from './program/local-commands.ts';
 import { addSignedLog, addVerification } from './program/log-commands.ts';
 import { addStores } from './program/store-commands.ts';
 import { wholeNumber } from './program/whole-number.ts';
@@ -55,6 +63,7 @@ const WORKING = new Set([
   'restore',
   'witness',
   'compact',
+  'erase',
   'ingest',
   'import',
   'reingest',
@@ -90,6 +99,7 @@ export function createProgram(done: Done): Command {
     .exitOverride();
   addDemo(program);
   addServer(program, done);
+  addErasure(program, done);
   addDoctor(program, done);
   addProfiles(program, done);
   addSending(program, done);

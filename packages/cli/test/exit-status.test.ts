@@ -54,6 +54,8 @@ const CASES: Record<string, Cases> = {
   rebuild: { yes: null, no: null },
   // compact.e2e.test.ts covers it: it needs directories.
   compact: { yes: null, no: null, usage: ['--since', 'soon'] },
+  // erase.e2e.test.ts covers it: it needs directories.
+  erase: { yes: null, no: null, usage: ['--receipt', 'none'] },
   // backup.e2e.test.ts covers these.
   backup: { yes: null, no: null },
   restore: { yes: null, no: null },
@@ -129,7 +131,7 @@ const CASES: Record<string, Cases> = {
 };
 
 const OFFLINE = new Set([
-  ...['backup', 'restore', 'demo', 'serve', 'rebuild', 'compact', 'keygen', 'outbox list', 'outbox drain'],
+  ...['backup', 'restore', 'demo', 'serve', 'rebuild', 'compact', 'erase', 'keygen', 'outbox list', 'outbox drain'],
   // `mcp` reports a server that cannot be reached to the assistant that asks.
   ...['completion', 'login', 'logout', 'profiles', 'mcp'],
   ...['log export', 'log rotate', 'log replace-key', 'log restore', 'witness'],

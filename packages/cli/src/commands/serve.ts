@@ -2,7 +2,17 @@ import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 
 import { type HttpBindings, serve as listen } from '@hono/node-server';
-import { createApp, createPipeline, createTelemetry, type Pipeline, startWorker } from '@pik/engine';
+import {
+  type Context,
+  createApp,
+  createContext,
+  createPipeline,
+  createTelemetry,
+  type Pipeline,
+  runErasure,
+  startWorker,
+  unfinishedErasures,
+} from '@pik/engine';
 import {
   type CompactThreadOptions,
   type LocalFigures,
@@ -80,6 +90,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const keeper = await openLogKeeper({ backend, telemetry, keys: backend.logKeys, ...logOptions(config) });
   const retention =
     config.indexRetentionDays === undefined ? {} : { indexRetentionMs: config.indexRetentionDays * MS_PER_DAY };
+  await finishErasures(createContext({ backend, telemetry, ...retention }));
   const { aggregates = [], volatile = [], mask = [], doors } = config;
   const parsers =
     parsing === 0 ? undefined : openParsers({ threads: parsing, module: PARSER_MODULE, volatile, doors, telemetry });
@@ -126,6 +137,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   await pipeline.close();
   // Unread log lines would keep the finished process alive.
   setTimeout(() => process.exit(0), LAST_LINES_MS).unref();
+}
+
+/** Does the rest of erasures that were interrupted, before anything reads what they have not reached. */
+async function finishErasures(context: Context): Promise<void> {
+  for (const id of await unfinishedErasures(context)) {
+    await runErasure(context, id);
+    context.telemetry.log('info', 'erasure_finished', { erasure_id: id });
+  }
 }
 
 interface UpkeepParts {

@@ -7,6 +7,10 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   rebuild: ['pik rebuild --data /var/lib/pik'],
   backup: ['pik backup /mnt/backup/pik --data /var/lib/pik'],
   restore: ['pik restore /mnt/backup/pik --data /var/lib/pik-restored'],
+  erase: [
+    "pik erase --entity user_123 --reason 'request 17' --dry-run",
+    "pik erase --file ids.txt --reason 'request 18' --yes",
+  ],
   compact: ['pik compact --data /var/lib/pik --since 2d'],
   keygen: ['pik keygen --name checkout', 'pik keygen --name alice --scopes investigate,replay'],
   doctor: ['pik doctor', 'pik doctor --data /var/lib/pik --config pik.config.ts'],

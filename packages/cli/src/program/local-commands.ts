@@ -79,6 +79,26 @@ export function addServer(program: Command, done: Done): void {
     .action((options) => keygen(options));
 }
 
+/** Adds `erase`. */
+export function addErasure(program: Command, done: Done): void {
+  program
+    .command('erase')
+    .description('erase the receipts of an entity from log and index; stop the server first')
+    .option('--entity <id>', 'all receipts of this entity; may be given several times', many)
+    .option('--file <file>', 'all receipts of the entities in this file, an id per line')
+    .option('--receipt <pack/line>', 'this receipt alone; may be given several times', many)
+    .option('--reason <text>', 'why; recorded for good, so name no person')
+    .option('--dry-run', 'count what would be erased, and write nothing')
+    .option('--yes', 'erase; it cannot be undone')
+    .option('--resume', 'do the rest of an erasure that was interrupted')
+    .option('--replay', 'after a restore: erase again what earlier erasures had erased')
+    .option('--list', 'list the erasures')
+    .option('--data <dir>', 'data directory', '.pik')
+    .option('--config <file>', 'pik.config.ts with the copies of the log')
+    .option('--json', 'write JSON')
+    .action(async (options) => done(await (await import('../commands/erase.ts')).erase(options)));
+}
+
 /** Adds `doctor`. */
 export function addDoctor(program: Command, done: Done): void {
   client(program, 'doctor', 'check this machine, the server, the key, the data directory and the config file')
