@@ -190,7 +190,7 @@ describe('every command, for any arguments', () => {
 });
 
 /** Commands that talk to no server. */
-const LOCAL = ['keygen', 'login', 'logout', 'profiles', 'outbox', 'tap', 'log', 'witness', 'case'];
+const LOCAL = ['keygen', 'login', 'logout', 'profiles', 'outbox', 'tap', 'log', 'witness', 'case', 'erase'];
 
 describe('help', () => {
   it.each(COMMANDS.map(({ name }) => name))('of %s names the variables and not their values', async (...name) => {
