@@ -11,6 +11,13 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     "pik erase --entity user_123 --reason 'request 17' --dry-run",
     "pik erase --file ids.txt --reason 'request 18' --yes",
   ],
+  export: ["pik export receipts.parquet --parquet --since 7d --where 'source = shop'"],
+  reconcile: ['pik reconcile orders.csv --their-id order_id --id /payload/order_id --since 24h'],
+  deliver: [
+    'pik deliver https://warehouse.example/events --source shop --from 2026-02-01 --to 2026-02-02 --dry-run',
+    'pik deliver https://warehouse.example/events --journal february --resume',
+  ],
+  mcp: ['pik mcp --read-only', 'pik mcp --profile production --read-only'],
   compact: ['pik compact --data /var/lib/pik --since 2d'],
   keygen: ['pik keygen --name checkout', 'pik keygen --name alice --scopes investigate,replay'],
   doctor: ['pik doctor', 'pik doctor --data /var/lib/pik --config pik.config.ts'],
