@@ -106,7 +106,7 @@ describe('an index from before warnings', () => {
     await pipeline.close();
     const db = new DatabaseSync(join(dir, 'index.db'));
     loosenEvents(db);
-    db.exec(`DROP TABLE segment; ALTER TABLE slice DROP COLUMN first_no; ALTER TABLE slice DROP COLUMN packed;
+    db.exec(`DROP TABLE pack_revision; DROP TABLE segment; ALTER TABLE slice DROP COLUMN first_no; ALTER TABLE slice DROP COLUMN packed;
       DROP TABLE recheck; DROP TABLE hour; DROP TABLE late_pack; ALTER TABLE pack DROP COLUMN requests;
       CREATE TABLE event_key (event_id BLOB PRIMARY KEY, event_no INTEGER NOT NULL) STRICT, WITHOUT ROWID;
       ALTER TABLE event DROP COLUMN rank; ALTER TABLE event DROP COLUMN standing;
