@@ -5,9 +5,8 @@ import type { Investigator } from '@pik/sdk/investigator';
 import { answerText, errorText } from './answer-text.ts';
 import { askToFit } from './ask-to-fit.ts';
 import { questionTools } from './question-tools.ts';
-import { replayTools } from './replay-tools.ts';
+import { REPLAY_TOOLS } from './replay-tools.ts';
 import { inputSchema } from './rules/input-schema.ts';
-import type { Tool } from './tool.ts';
 
 /** Parts of an MCP server. */
 export interface McpOptions {
@@ -26,10 +25,13 @@ const INSTRUCTIONS = [
   'Only apply_replay changes something. Call it with the plan_hash of plan_replay, after the user has agreed to that plan.',
 ].join(' ');
 
-/** All tools. */
-export function listTools({ isReadOnly = false }: Pick<McpOptions, 'isReadOnly'> = {}): Tool[] {
-  return [...questionTools(), ...replayTools(isReadOnly)];
-}
+/** All tools. The validator of schemas compiles each object once and keeps it as long as the process runs, so servers share them. */
+const TOOLS = [...questionTools(), ...REPLAY_TOOLS].map((tool) => ({
+  tool,
+  inputSchema: fromJsonSchema<Record<string, unknown>>({ ...inputSchema(tool.fields) }),
+}));
+
+type RegisteredTool = (typeof TOOLS)[number];
 
 /**
  * Creates an MCP server whose tools are the declared questions of the kit, and a replay that is bound to its plan. Each tool calls the
@@ -37,17 +39,20 @@ export function listTools({ isReadOnly = false }: Pick<McpOptions, 'isReadOnly'>
  */
 export function createMcpServer(options: McpOptions): McpServer {
   const server = new McpServer({ name: 'pik', version: '1' }, { instructions: INSTRUCTIONS });
-  for (const tool of listTools(options)) register(server, tool, options);
+  for (const one of TOOLS) if (one.tool.readsOnly || options.isReadOnly !== true) register(server, one, options);
   return server;
 }
 
-function register(server: McpServer, tool: Tool, { investigator, consoleUrl }: McpOptions): void {
+function register(
+  server: McpServer,
+  { tool, inputSchema: schema }: RegisteredTool,
+  { investigator, consoleUrl }: McpOptions,
+): void {
   const { name, description, readsOnly } = tool;
   const annotations = {
     ...{ readOnlyHint: readsOnly, destructiveHint: !readsOnly, idempotentHint: readsOnly, openWorldHint: false },
     title: name.replaceAll('_', ' '),
   };
-  const schema = fromJsonSchema<Record<string, unknown>>({ ...inputSchema(tool.fields) });
   server.registerTool(name, { description, annotations, inputSchema: schema }, async (given, { mcpReq }) => {
     try {
       const answer = await askToFit(tool, { investigator, given, signal: mcpReq.signal });

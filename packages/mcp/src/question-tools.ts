@@ -20,13 +20,13 @@ export function questionTools(): Tool[] {
 
 const isQuestion = (declared: Route) => Object.hasOwn(declared, 'name');
 
-function questionTool(route: DeclaredName, { summary, fields, params, scope, exposes, pages }: Question): Tool {
+function questionTool(route: DeclaredName, { summary, fields, params, exposes, pages }: Question): Tool {
   // Lines are for programs that read all events; an assistant gets pages.
   const { include: _, ...rest } = { ...params, ...fields };
   const isPaged = Object.hasOwn(fields, 'limit');
   const secret = exposes === 'payload' ? ' The answer may have values from payloads.' : '';
   return {
-    ...{ name: toolName(route), route, scope, pages, fields: rest, readsOnly: true },
+    ...{ name: toolName(route), route, pages, fields: rest, readsOnly: true },
     description: `${summary}${secret}`,
     call: (kit, given, signal) =>
       kit.ask(route, { ...(isPaged ? { limit: LIMIT_DEFAULT } : {}), ...given } as SelectionOf<DeclaredName>, {

@@ -9,7 +9,7 @@ const { dry_run: _dry, replay_id: _id, cursor: _cursor, limit: _limit, ...select
 
 const needed = (field: Field): Field => ({ ...field, isRequired: true });
 
-const shared = { route: 'replay', scope: 'replay', pages: [] } as const;
+const shared = { route: 'replay', pages: [] } as const;
 
 /** Predicts a replay. */
 const planReplay: Tool = {
@@ -42,5 +42,5 @@ const applyReplay: Tool = {
   },
 };
 
-/** The tools about replays. With `isReadOnly` only the plan. */
-export const replayTools = (isReadOnly: boolean): Tool[] => (isReadOnly ? [planReplay] : [planReplay, applyReplay]);
+/** The tools about replays. */
+export const REPLAY_TOOLS: readonly Tool[] = [planReplay, applyReplay];

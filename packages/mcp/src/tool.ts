@@ -1,4 +1,4 @@
-import type { Fields, Scope } from '@pik/schema';
+import type { Fields } from '@pik/schema';
 import type { Investigator } from '@pik/sdk/investigator';
 
 /** One tool of the server, before it is registered. */
@@ -9,7 +9,6 @@ export interface Tool {
   readonly route: string;
   readonly description: string;
   readonly fields: Fields;
-  readonly scope: Scope;
   /** False if calling it changes something. */
   readonly readsOnly: boolean;
   /** Lists of the answer that `limit` splits into pages. */
