@@ -1,19 +1,12 @@
 import { linkSync, rmSync } from 'node:fs';
 
-import { counted, KitError, LIMITS, type Match } from '@pik/schema';
+import { counted, KitError, type Match } from '@pik/schema';
 
 import { errorMessage, isErrno } from '../errno.ts';
 import { writeOut } from '../output.ts';
-import { type GlobalOptions, investigator } from '../session.ts';
+import { type ReceiptsOptions, readReceipts } from '../read-receipts.ts';
 import { payloadText } from '../sql/payload-text.ts';
 import { COLUMNS } from '../sql/views.ts';
-import { type RangeOptions, startOf } from '../times.ts';
-
-/** Options of `pik export`. */
-export interface ExportOptions extends GlobalOptions, RangeOptions {
-  readonly to?: string | undefined;
-  readonly where?: string | undefined;
-}
 
 /** A group of rows is written when it has this many rows, or this many characters of received text. */
 const GROUP = { rows: 20_000, chars: 32_000_000 };
@@ -21,10 +14,10 @@ const GROUP = { rows: 20_000, chars: 32_000_000 };
 type Value = string | number | boolean | null;
 
 /** Writes the receipts of a range to a Parquet file with the columns of the view `receipts`. Never replaces a file. */
-export async function exportParquet(file: string, options: ExportOptions): Promise<void> {
+export async function exportParquet(file: string, options: ReceiptsOptions): Promise<void> {
   const partial = `${file}.partial-${process.pid}`;
   try {
-    const rows = await writeFile(partial, receipts(options));
+    const rows = await writeFile(partial, readReceipts(options));
     // Unlike a rename, a link never replaces a file that exists.
     linkSync(partial, file);
     writeOut(
@@ -37,12 +30,6 @@ export async function exportParquet(file: string, options: ExportOptions): Promi
   } finally {
     rmSync(partial, { force: true });
   }
-}
-
-function receipts(options: ExportOptions): AsyncIterable<Match> {
-  const { where, to } = options;
-  const selection = { where, start_time: startOf(options), end_time: to, limit: LIMITS.page_items_max };
-  return investigator(options).readMatches({ ...selection, include: 'body' });
 }
 
 async function writeFile(file: string, matches: AsyncIterable<Match>): Promise<number> {

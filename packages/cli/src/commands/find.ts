@@ -3,7 +3,8 @@ import { counted, findQuestion, LIMITS, type Match, matchSchema, type SelectionO
 import type { SearchProgress } from '@pik/sdk/investigator';
 
 import { formOf, rowWriter } from '../forms/forms.ts';
-import { progressStream, writeErr, writeOut } from '../output.ts';
+import { progressStream, writeOut } from '../output.ts';
+import { noteUnreadable } from '../read-receipts.ts';
 import { type GlobalOptions, investigator } from '../session.ts';
 import { type AskOptions, givenOf } from './question.ts';
 
@@ -36,7 +37,7 @@ export async function find(expressions: readonly string[], options: AskOptions &
       next = next_cursor;
       return isWhole || count < limit;
     },
-    onUnreadable: ({ pack_id, code }) => writeErr(`note: the pack ${pack_id} was not searched: ${code}\n`),
+    onUnreadable: noteUnreadable,
   });
   for await (const match of found) {
     progress.clear();

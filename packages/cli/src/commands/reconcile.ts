@@ -1,22 +1,18 @@
 import { printable, tableText } from '@pik/render';
-import { counted, KitError, LIMITS } from '@pik/schema';
+import { counted, KitError } from '@pik/schema';
 
 import { sorted } from '../files/sorted.ts';
 import { rowWriter } from '../forms/forms.ts';
 import { writeErr, writeOut } from '../output.ts';
+import { type ReceiptsOptions, readReceipts } from '../read-receipts.ts';
 import { compareSorted, type Difference, type Totals } from '../reconcile/compare.ts';
 import { BY_ID, type Entry } from '../reconcile/entry.ts';
 import { entriesHere } from '../reconcile/here.ts';
 import { entriesOfPostgres } from '../reconcile/postgres.ts';
 import { entriesOfFile, pointer } from '../reconcile/there.ts';
-import { type GlobalOptions, investigator } from '../session.ts';
-import { type RangeOptions, startOf } from '../times.ts';
-import { allOf } from './find.ts';
 
 /** Options of `pik reconcile`. */
-export interface ReconcileOptions extends GlobalOptions, RangeOptions {
-  readonly to?: string | undefined;
-  readonly where?: string | undefined;
+export interface ReconcileOptions extends ReceiptsOptions {
   readonly id: string;
   readonly value?: string | undefined;
   readonly theirId?: string | undefined;
@@ -34,7 +30,7 @@ export async function reconcile(file: string | undefined, options: ReconcileOpti
   const pointers = { id: pointer(options.id), value: options.value === undefined ? null : pointer(options.value) };
   const there = sorted(entriesThere(file, options), BY_ID);
   const unnamed = { count: 0 };
-  const here = sorted(entriesHere(receipts(options), { ...pointers, unnamed }), BY_ID);
+  const here = sorted(entriesHere(readReceipts(options), { ...pointers, unnamed }), BY_ID);
   const recentFrom = new Date(Date.now() - Number(options.grace) * 60_000).toISOString();
   const totals: Totals = { here: 0, there: 0, same: 0, missing_here: 0, missing_there: 0, different: 0 };
   const rows = rowWriter(options, { columns: COLUMNS });
@@ -59,17 +55,6 @@ function entriesThere(file: string | undefined, options: ReconcileOptions): Asyn
   if (file === undefined || postgres !== undefined)
     throw new KitError('REQUEST_INVALID', 'name a file, or --postgres together with --query');
   return entriesOfFile(file, { id: theirId, value: theirValue });
-}
-
-function receipts(options: ReconcileOptions) {
-  const { where, to } = options;
-  return investigator(options).readMatches({
-    where: allOf([], where),
-    start_time: startOf(options),
-    end_time: to,
-    include: 'body',
-    limit: LIMITS.page_items_max,
-  });
 }
 
 interface Found {

@@ -1,17 +1,13 @@
 import { printable, tableText } from '@pik/render';
-import { counted, LIMITS, type Match } from '@pik/schema';
+import { counted, type Match } from '@pik/schema';
 
 import { formOf, printRows } from '../forms/forms.ts';
 import { writeErr, writeOut } from '../output.ts';
-import { type GlobalOptions, investigator } from '../session.ts';
+import { type ReceiptsOptions, readReceipts } from '../read-receipts.ts';
 import { openReceiptsDatabase, type SqlValue } from '../sql/receipts-database.ts';
-import { type RangeOptions, startOf } from '../times.ts';
 
 /** Options of `pik sql`. */
-export interface SqlOptions extends GlobalOptions, RangeOptions {
-  readonly to?: string | undefined;
-  readonly where?: string | undefined;
-  readonly asOf?: string | undefined;
+export interface SqlOptions extends ReceiptsOptions {
   readonly receipts: string;
 }
 
@@ -37,17 +33,8 @@ export async function sql(statement: string, options: SqlOptions): Promise<boole
 
 /** The receipts of the range, the last stored first. Says on standard error if there are more. */
 async function* lastReceipts(options: SqlOptions, receiptsMax: number): AsyncGenerator<Match> {
-  const { where, to, asOf } = options;
-  const found = investigator(options).readMatches({
-    where,
-    start_time: startOf(options),
-    end_time: to,
-    as_of: asOf,
-    include: 'body',
-    limit: LIMITS.page_items_max,
-  });
   let count = 0;
-  for await (const match of found) {
+  for await (const match of readReceipts(options)) {
     if (count === receiptsMax) {
       writeErr(`note: only the last ${counted(count, 'stored receipt')} of the range; --receipts takes more\n`);
       return;
