@@ -1,3 +1,4 @@
+import type { Match } from '@pik/schema';
 import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -5,6 +6,9 @@ import { expect, it } from 'vitest';
 import { sorted } from '../src/files/sorted.ts';
 import { compareSorted, type Totals } from '../src/reconcile/compare.ts';
 import { BY_ID, type Entry, isSameValue, there } from '../src/reconcile/entry.ts';
+import { entriesHere } from '../src/reconcile/here.ts';
+import { entriesOfFile, pointer } from '../src/reconcile/there.ts';
+import { fileOf } from './support/kit.ts';
 
 const ids = fc.array(fc.string({ maxLength: 3, unit: 'binary' }), { maxLength: 60 });
 const receipt = (id: string): Entry => ({
@@ -45,6 +49,29 @@ it('keeps ids with the line separators of Unicode whole', async () => {
   const found: string[] = [];
   for await (const { id } of sorted(each(names.map(receipt)), { ...BY_ID, itemsMax: 1 })) found.push(id);
   expect(found).toEqual(names.toSorted());
+});
+
+it('compares the numbers of records by all of their digits', async () => {
+  const [ours, theirs] = ['12345678901234567890', '12345678901234567891'];
+  const [id, value] = [pointer('/id'), pointer('/total')];
+  const receipts = [`{"id":1,"total":${ours}}`, `{"id":${ours},"total":7}`].map((body, line) => ({
+    ...{ pack_id: 'p', line, body, outcome: 'ACCEPTED', reject_code: null, received_at: '2026-01-01T00:00:00.000Z' },
+  })) as unknown as Match[];
+  const file = fileOf(`{"id":1,"total":${theirs}}\n{"id":${theirs},"total":7}\n`);
+  const totals: Totals = { here: 0, there: 0, same: 0, missing_here: 0, missing_there: 0, different: 0 };
+  const compared = {
+    here: sorted(entriesHere(each(receipts), { id, value, unnamed: { count: 0 } }), BY_ID),
+    there: sorted(entriesOfFile(file, { id: '/id', value: '/total' }), BY_ID),
+    recentFrom: '2027',
+  };
+  const found: string[] = [];
+  for await (const one of compareSorted(compared, totals))
+    found.push(`${one.id} ${one.cause} ${one.here} ${one.there}`);
+  expect(found).toEqual([
+    `1 CONTENT_DIFFERS ${ours} ${theirs}`,
+    `${ours} NOT_THERE 7 null`,
+    `${theirs} NOT_RECEIVED null 7`,
+  ]);
 });
 
 it.each([

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Match } from '@pik/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { payloadText } from '../src/sql/payload-text.ts';
 import { openReceiptsDatabase } from '../src/sql/receipts-database.ts';
 import { SQL_LIMITS } from '../src/sql/views.ts';
 import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
@@ -51,6 +52,20 @@ describe('pik sql', () => {
     });
     const { stdout } = await runPik('sql', 'SELECT source, event_type FROM events', ...at());
     expect(stdout).toMatch(/source +event_type[\s\S]*1 row\n$/);
+  });
+
+  it.each([
+    [
+      '{"data": 1, "payload": {"n": 12345678901234567890.10, "payload": 2}}',
+      '{"n": 12345678901234567890.10, "payload": 2}',
+    ],
+    ['{"specversion":"1.0","data":[12345678901234567890]}', '[12345678901234567890]'],
+    ['{"payload": 1, "payload": null}', 'null'],
+    ['{"n": {"payload": 1}}', null],
+    ['[{"payload": 1}]', null],
+    ['{"payload": 1', null],
+  ])('takes the payload of %s as written', (body, expected) => {
+    expect(payloadText(body)).toBe(expected);
   });
 
   it('loads only what was received by a time, matches an expression, or fits', async () => {

@@ -1,6 +1,7 @@
 import { type Match, type PointerSteps, readPointer } from '@pik/schema';
 
 import { type Entry, valueText } from './entry.ts';
+import { parsedRecord } from './parsed-record.ts';
 
 /** Where a record has its id and the value to compare. */
 export interface Pointers {
@@ -34,7 +35,7 @@ export async function* entriesHere(
 
 function recordOf({ body }: Match): unknown {
   try {
-    return body === undefined ? undefined : JSON.parse(body);
+    return body === undefined ? undefined : parsedRecord(body);
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { errorMessage } from '../errno.ts';
 import { csvRows, delimiterOf } from '../files/csv-rows.ts';
 import { lineRecords } from '../files/line-records.ts';
 import { type Entry, there, valueText } from './entry.ts';
+import { parsedRecord } from './parsed-record.ts';
 
 /** Where the records of the other store have their id and value: JSON pointers, or columns of CSV. */
 export interface Names {
@@ -40,7 +41,7 @@ async function* ofJson(chunks: AsyncIterable<Uint8Array>, { id = '', value }: Na
   const valueSteps = value === undefined ? null : pointer(value);
   for await (const records of lineRecords(chunks))
     for (const { bytes, line } of records) {
-      const record: unknown = bytes === null ? null : JSON.parse(Buffer.from(bytes).toString());
+      const record: unknown = bytes === null ? null : parsedRecord(Buffer.from(bytes).toString());
       const name = valueText(readPointer(record, steps));
       if (name === null) throw new KitError('FILE_INVALID', `line ${line} has nothing at ${id}`);
       yield there(name, valueSteps === null ? null : valueText(readPointer(record, valueSteps)));
