@@ -165,6 +165,17 @@ it('writes to a file, and to a target of a module', async () => {
   expect(readFileSync(`${file}.own`, 'utf8').trimEnd().split('\n')).toHaveLength(6);
 });
 
+it('begins a line of its own after one that a crash has cut off', async () => {
+  const file = join(dir, 'cut.ndjson');
+  writeFileSync(file, '{"replay_id":"');
+  expect((await deliver(`file:${file}`, ...keep())).code).toBe(0);
+  const [cut, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
+  expect([cut, lines.map((line) => typeof JSON.parse(line).event_id)]).toEqual([
+    '{"replay_id":"',
+    Array(6).fill('string'),
+  ]);
+});
+
 it('sends to a queue of SQS', async () => {
   const queue = `${url}/queue/orders`;
   answer = (body) => {

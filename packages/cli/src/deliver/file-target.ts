@@ -1,18 +1,16 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-
+import { openAppend } from './open-append.ts';
 import type { Target } from './target.ts';
 
 /** Appends each event as a line of JSON with the id of its delivery; synced to the disk before it counts as accepted. */
 export function createFileTarget(path: string): Target {
-  const file = openSync(path, 'a', 0o600);
+  const file = openAppend(path);
   return {
     name: `file ${path}`,
     async send({ replay_id, event_id, body }) {
-      writeSync(file, `{"replay_id":"${replay_id}","event_id":"${event_id}","event":${body}}\n`);
-      fsyncSync(file);
+      file.add(`{"replay_id":"${replay_id}","event_id":"${event_id}","event":${body}}`);
     },
     async close() {
-      closeSync(file);
+      file.close();
     },
   };
 }

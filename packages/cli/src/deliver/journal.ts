@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { KitError } from '@pik/schema';
+
+import { type AppendFile, openAppend } from './open-append.ts';
 
 /** The events of a delivery and its target; written before its first event is sent. */
 export interface DeliveryRecord {
@@ -37,14 +29,14 @@ export class Journal {
   readonly record: DeliveryRecord;
   /** Events that are not sent again. */
   readonly ended: ReadonlySet<string>;
-  readonly #file: number;
+  readonly #file: AppendFile;
   readonly #dir: string;
 
   private constructor(dir: string, record: DeliveryRecord) {
     this.#dir = dir;
     this.record = record;
     this.ended = readEnded(outcomesOf(dir));
-    this.#file = openSync(outcomesOf(dir), 'a', 0o600);
+    this.#file = openAppend(outcomesOf(dir));
   }
 
   /** Begins a delivery in a folder that has none. Throws `REQUEST_INVALID` if it has one. */
@@ -66,8 +58,7 @@ export class Journal {
 
   /** Keeps the outcome of an event, synced to the disk. */
   add(outcome: Outcome): void {
-    writeSync(this.#file, `${JSON.stringify(outcome)}\n`);
-    fsyncSync(this.#file);
+    this.#file.add(JSON.stringify(outcome));
   }
 
   /** True while a file `pause` is in the folder. */
@@ -76,7 +67,7 @@ export class Journal {
   }
 
   close(): void {
-    closeSync(this.#file);
+    this.#file.close();
   }
 }
 
@@ -86,13 +77,10 @@ const outcomesOf = (dir: string) => join(dir, 'outcomes.ndjson');
 function readEnded(file: string): Set<string> {
   const ended = new Set<string>();
   if (!existsSync(file)) return ended;
-  const text = readFileSync(file, 'utf8');
-  for (const line of text.split('\n')) {
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
     const outcome = parsed(line);
     if (outcome?.outcome === 'DELIVERED' || outcome?.outcome === 'SKIPPED') ended.add(outcome.event_id);
   }
-  // A line that a crash has cut must not run into the next one.
-  if (text !== '' && !text.endsWith('\n')) writeFileSync(file, '\n', { flag: 'a' });
   return ended;
 }
 
