@@ -1,7 +1,7 @@
 import { floorToHour, KitError, MS_PER_DAY, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import type { CompactOptions, CompactSummary } from '../api/pipeline.ts';
-import { hasUnfinished } from '../erase/erasure-store.ts';
+import { unfinishedIds } from '../erase/erasure-store.ts';
 import { SWEEP_MARK } from '../ingest/sweep.ts';
 import type { HourRow, HourStore } from '../ports/closed-hours.ts';
 import type { PackRow } from '../ports/rows.ts';
@@ -39,7 +39,7 @@ export async function compact(context: Context, options: CompactOptions = {}): P
   const { index, clock, hours } = context.backend;
   const summary: Counts = { hours_closed: 0, hours_revised: 0, hours_waiting: 0, packs: 0, receipts: 0, lag_ms: 0 };
   // Until an erasure is finished, seeds and packs may not fit together.
-  if (hours === undefined || (await hasUnfinished(context.backend))) return summary;
+  if (hours === undefined || (await unfinishedIds(context.backend)).length > 0) return summary;
   const now = clock.now();
   const swept = Math.min((await index.getMark(SWEEP_MARK)) ?? 0, now);
   // The running hour too, if it is asked for: later packs are its next generation.

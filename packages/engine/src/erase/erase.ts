@@ -4,11 +4,12 @@ import { KitError, LIMITS, packStoredMs } from '@pik/schema';
 
 import { sequenceRows } from '../ingest/rules/sequences.ts';
 import { parsedEnvelope } from '../ingest/sweep.ts';
-import type { ErasableReceipt, Eraser } from '../ports/eraser.ts';
+import type { ErasableReceipt, ErasedSubjects, Eraser } from '../ports/eraser.ts';
 import type { Context } from '../runtime/context.ts';
-import { decodeText, readPack, sha256Of, unpacked } from '../storage/pack-store.ts';
+import { decodeBytes, readPack, sha256Of } from '../storage/pack-store.ts';
+import type { StoredEnvelope } from '../storage/rules/pack-codec.ts';
 import { eraseDay, eraseHour, hoursOf } from './erase-hours.ts';
-import { erasureIds, putObject, readIntent, readPlans, readRecord } from './erasure-store.ts';
+import { erasureIds, putObject, readIntent, readPlans, readRecord, unfinishedIds } from './erasure-store.ts';
 import { type Erasing, findPacks, rewritePacks } from './rewrite-packs.ts';
 import {
   type ErasureIntent,
@@ -29,7 +30,7 @@ export interface ErasureRequest {
 
 /** Passes of one erasure: each finds only what was admitted during the one before. */
 const PASSES_MAX = 20;
-/** Packs stored so long before a pass may have become visible during it. */
+/** A pack stored up to this long before a pass began may have become visible only during it. */
 const LOOK_BACK_MS = 600_000;
 
 /** Copies that no erasure reaches. */
@@ -52,16 +53,26 @@ export function eraserOf({ backend }: Context): Eraser {
  * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for a reason that names an entity, and for the first receipt of an event without its
  *   further ones, which would be left without the payload that they are compared with.
  */
-export async function beginErasure(
-  context: Context,
-  { entityIds, receipts, reason, requestedBy }: ErasureRequest,
-): Promise<{ readonly erasureId: string; readonly salt: string }> {
-  const { backend, newId } = context;
+export async function beginErasure(context: Context, request: ErasureRequest): Promise<BegunErasure> {
+  const { entityIds, receipts, reason } = request;
   if (entityIds.some((id) => reason.includes(id)))
     throw new KitError('REQUEST_INVALID', 'the reason is kept, so it must not name an entity that is erased', {
       path: '/reason',
     });
-  await checkReceipts(context, receipts);
+  await checkReceipts(context, receipts, LIMITS.deliveries_per_event_max);
+  return storeIntent(context, request);
+}
+
+/** The id of an erasure, and the salt of its subject tag. */
+export interface BegunErasure {
+  readonly erasureId: string;
+  readonly salt: string;
+}
+
+async function storeIntent(
+  { backend, newId }: Context,
+  { entityIds, receipts, reason, requestedBy }: ErasureRequest,
+): Promise<BegunErasure> {
   const erasureId = newId();
   const salt = randomBytes(16).toString('hex');
   const intent: ErasureIntent = {
@@ -77,22 +88,28 @@ export async function beginErasure(
   return { erasureId, salt };
 }
 
-async function checkReceipts({ backend }: Context, receipts: ErasureRequest['receipts']): Promise<void> {
+/** Events with `furtherMax` further receipts may have more of them than the index lists. */
+async function checkReceipts(
+  { backend }: Context,
+  receipts: ErasureRequest['receipts'],
+  furtherMax: number,
+): Promise<void> {
   const asked = new Set(receipts.map(({ pack_id, line }) => `${pack_id}/${line}`));
-  for (const { pack_id, line } of receipts) {
+  for (const [pack_id, ofPack] of Map.groupBy(receipts, (one) => one.pack_id)) {
     const bytes = await backend.rawLog.read(pack_id);
-    const envelopes = bytes === null ? [] : decodeText(pack_id, (await unpacked(pack_id, bytes)).toString('utf8'));
-    const envelope = envelopes[line];
-    if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `there is no receipt ${pack_id}/${line}`);
-    const event = envelope.event_id === null ? null : await backend.index.getEvent(envelope.event_id);
-    if (event?.pack_id !== pack_id || event.line !== line) continue;
-    const further = await backend.index.getDeliveries(event);
-    const isFull = further.length >= LIMITS.deliveries_per_event_max;
-    if (isFull || further.some((one) => !asked.has(`${one.pack_id}/${one.line}`)))
-      throw new KitError(
-        'REQUEST_INVALID',
-        `${pack_id}/${line} is the first receipt of an event that came again; name its further receipts too, or its entity`,
-      );
+    const envelopes = bytes === null ? [] : await decodeBytes(pack_id, bytes);
+    for (const { line } of ofPack) {
+      const envelope = envelopes[line];
+      if (envelope === undefined) throw new KitError('RECEIPT_UNKNOWN', `there is no receipt ${pack_id}/${line}`);
+      const event = envelope.event_id === null ? null : await backend.index.getEvent(envelope.event_id);
+      if (event?.pack_id !== pack_id || event.line !== line) continue;
+      const further = await backend.index.getDeliveries(event);
+      if (further.length >= furtherMax || further.some((one) => !asked.has(`${one.pack_id}/${one.line}`)))
+        throw new KitError(
+          'REQUEST_INVALID',
+          `${pack_id}/${line} is the first receipt of an event that came again; name its further receipts too, or its entity`,
+        );
+    }
   }
 }
 
@@ -142,19 +159,19 @@ export async function listErasures({ backend }: Context): Promise<ErasureRecord[
  */
 export async function replayErasures(context: Context, requestedBy: string | null): Promise<ErasureRecord | null> {
   const { backend } = context;
-  const lines = new Map<string, Set<number>>();
-  for (const id of await erasureIds(backend))
-    for (const [pack_id, erased] of linesOf(allPacks(await readPlans(backend, id))))
-      lines.set(pack_id, new Set([...(lines.get(pack_id) ?? []), ...erased]));
+  const plans: ErasurePlan[] = [];
+  for (const id of await erasureIds(backend)) plans.push(...(await readPlans(backend, id)));
   const receipts: { pack_id: string; line: number }[] = [];
-  for (const [pack_id, erased] of lines) {
+  for (const [pack_id, erased] of linesOf(allPacks(plans))) {
     if (!(await backend.rawLog.has(pack_id))) continue;
     const envelopes = await readPack(context, pack_id);
     for (const line of erased)
       if (envelopes[line] !== undefined && envelopes[line].erased === undefined) receipts.push({ pack_id, line });
   }
   if (receipts.length === 0) return null;
-  const { erasureId } = await beginErasure(context, { entityIds: [], receipts, reason: 'replay', requestedBy });
+  // The first erasures have taken all receipts of an entity, also those that the index does not list.
+  await checkReceipts(context, receipts, Number.POSITIVE_INFINITY);
+  const { erasureId } = await storeIntent(context, { entityIds: [], receipts, reason: 'replay', requestedBy });
   return runErasure(context, erasureId);
 }
 
@@ -172,10 +189,8 @@ export async function restoreRevisions({ backend }: Context): Promise<void> {
 }
 
 /** The erasures that were begun and are not finished, oldest first. */
-export async function unfinishedErasures({ backend }: Context): Promise<string[]> {
-  const found: string[] = [];
-  for (const id of await erasureIds(backend)) if ((await readIntent(backend, id)) !== null) found.push(id);
-  return found;
+export function unfinishedErasures({ backend }: Context): Promise<string[]> {
+  return unfinishedIds(backend);
 }
 
 /**
@@ -250,17 +265,20 @@ async function erasePack(
     throw new KitError('RAW_MISSING', `a revision of the pack ${pack_id} is missing`);
   const row = await context.backend.index.getPack(pack_id);
   if (row === null) throw new KitError('PENDING', `the pack ${pack_id} is not admitted yet`);
-  const records = decodeText(pack_id, (await unpacked(pack_id, now)).toString('utf8')).map(parsedEnvelope);
-  const receipts = receiptsOf(pack_id, (await unpacked(pack_id, before)).toString('utf8'), lines);
+  const records = (await decodeBytes(pack_id, now)).map(parsedEnvelope);
+  const receipts = receiptsOf(await decodeBytes(pack_id, before), lines);
   effect('rows');
   await eraser.erasePack(
     { pack_id, revision, sha256: sha256Of(now), bytes: now.length, receipts, sequences: sequenceRows(records, row) },
-    { isErased: ({ pack_id: id, line }) => erased.get(id)?.has(line) ?? false },
+    { isErased: isIn(erased) },
   );
 }
 
-function receiptsOf(packId: string, text: string, lines: readonly number[]): ErasableReceipt[] {
-  const envelopes = decodeText(packId, text);
+function isIn(erased: ReadonlyMap<string, ReadonlySet<number>>): ErasedSubjects['isErased'] {
+  return ({ pack_id, line }) => erased.get(pack_id)?.has(line) ?? false;
+}
+
+function receiptsOf(envelopes: readonly StoredEnvelope[], lines: readonly number[]): ErasableReceipt[] {
   return lines.flatMap((line) => {
     const envelope = envelopes[line];
     if (envelope === undefined || envelope.erased !== undefined) return [];
@@ -281,10 +299,7 @@ async function eraseCopies(erasing: Erasing, packs: readonly PlannedPack[]): Pro
   const entity_ids = await entitiesOf(erasing, packs);
   for (const id of intent.entity_ids) entity_ids.add(id);
   effect('rest');
-  await eraser.eraseRest({
-    entity_ids: [...entity_ids],
-    isErased: ({ pack_id, line }) => erased.get(pack_id)?.has(line) ?? false,
-  });
+  await eraser.eraseRest({ entity_ids: [...entity_ids], isErased: isIn(erased) });
   for (const { pack_id, revision } of packs) {
     for (let former = revision - 1; former >= 0; former--) {
       effect('pack');
@@ -300,7 +315,7 @@ async function entitiesOf({ eraser }: Erasing, packs: readonly PlannedPack[]): P
   const entities = new Set<string>();
   for (const { pack_id, revision, lines } of packs) {
     const bytes = await eraser.readRevision(pack_id, revision - 1);
-    const envelopes = bytes === null ? [] : decodeText(pack_id, (await unpacked(pack_id, bytes)).toString('utf8'));
+    const envelopes = bytes === null ? [] : await decodeBytes(pack_id, bytes);
     for (const line of lines) {
       const envelope = envelopes[line];
       const entityId = envelope === undefined ? null : parsedEnvelope(envelope).entity_id;
@@ -312,8 +327,9 @@ async function entitiesOf({ eraser }: Erasing, packs: readonly PlannedPack[]): P
 
 async function recordOf({ context, intent }: Erasing, packs: readonly PlannedPack[]): Promise<ErasureRecord> {
   const counts: Record<string, number> = {};
+  const erasedLines = linesOf(packs);
   let lines = 0;
-  for (const [pack_id, erased] of linesOf(packs)) {
+  for (const [pack_id, erased] of erasedLines) {
     const outcomes = (await context.backend.index.getPack(pack_id))?.outcomes ?? '';
     lines += erased.size;
     for (const line of erased) count(counts, outcomes[line]);
@@ -327,7 +343,7 @@ async function recordOf({ context, intent }: Erasing, packs: readonly PlannedPac
     requested_ms,
     finished_ms: context.backend.clock.now(),
     subject_tag,
-    packs: linesOf(packs).size,
+    packs: erasedLines.size,
     lines,
     counts,
     hours: hoursOf(packs.map(({ pack_id }) => packStoredMs(pack_id))).hours.length,

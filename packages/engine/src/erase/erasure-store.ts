@@ -34,10 +34,14 @@ export function readRecord(backend: Files, erasureId: string): Promise<ErasureRe
   return readObject(backend, erasureKeys(erasureId).record);
 }
 
-/** Whether an erasure was begun and is not finished. */
-export async function hasUnfinished(backend: Files): Promise<boolean> {
-  for (const id of await erasureIds(backend)) if ((await readIntent(backend, id)) !== null) return true;
-  return false;
+/** The ids of erasures that were begun and are not finished, oldest first. */
+export async function unfinishedIds({ files }: Files): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const key of readPages((cursor) => files.list(ERASURES_PREFIX, cursor))) {
+    const id = erasureOfKey(key);
+    if (id !== null && key === erasureKeys(id).intent) ids.push(id);
+  }
+  return ids.sort();
 }
 
 /** The plans of an erasure, in order. */

@@ -2,7 +2,7 @@ import { KitError, packFile } from '@pik/schema';
 
 import { latestKeys, textOf } from '../compact/hour-file.ts';
 import { parseOutcomes } from '../compact/rules/hour-files.ts';
-import { hasUnfinished } from '../erase/erasure-store.ts';
+import { unfinishedIds } from '../erase/erasure-store.ts';
 import type { Backend } from '../ports/backend.ts';
 import { filesOfLog } from './publish.ts';
 import { generationsOf, isWithin, keysOf, readSigned } from './read-signed.ts';
@@ -26,7 +26,7 @@ export async function* exportLog(
   backend: Pick<Backend, 'files' | 'rawLog'>,
   { fromMs, toMs }: ExportRange = { fromMs: null, toMs: null },
 ): AsyncGenerator<TileFile> {
-  if (await hasUnfinished(backend)) throw new KitError('ERASURE_RUNNING');
+  if ((await unfinishedIds(backend)).length > 0) throw new KitError('ERASURE_RUNNING');
   const { state, size, checkpoint, key } = await readSigned(backend);
   yield* await filesOfLog({ backend }, state, { from: 0, to: size, checkpoint });
   yield textFile('vkey.txt', `${key}\n`);

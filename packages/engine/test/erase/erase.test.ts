@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import { decodeBase32Hex, deriveIdentity, MS_PER_HOUR, parseTime, payloadHash } from '@pik/schema';
+import { decodeBase32Hex, deriveIdentity, LIMITS, MS_PER_HOUR, parseTime, payloadHash } from '@pik/schema';
 import { points } from '@pik/testkit/budget';
 import { afterEach, describe, expect, it } from 'vitest';
 import { linesOf } from '../../src/compact/salts.ts';
@@ -195,6 +195,21 @@ describe('an erasure', () => {
     expect(await faultsOf(one)).toEqual([]);
     expect(traces(one)).toEqual([]);
     expect(await replayErasures(one.context, 'tester')).toBeNull();
+  });
+
+  it('is done again by a replay although the index does not list every receipt of an event', async () => {
+    const one = await world();
+    await send(
+      one,
+      Array.from({ length: LIMITS.deliveries_per_event_max + 2 }, () => own(2)),
+    );
+    const before = filesBelow(join(one.dir, 'raw'));
+    const done = await eraseEntity(one, WHO);
+    for (const { path } of filesBelow(join(one.dir, 'raw'))) rmSync(path);
+    for (const { path, bytes } of before) writeFileSync(path, bytes);
+    await rebuild(one);
+    expect(await replayErasures(one.context, 'tester')).toMatchObject({ lines: done.lines });
+    expect(traces(one)).toEqual([]);
   });
 
   it('of somebody unknown is recorded, and changes nothing', async () => {

@@ -48,16 +48,14 @@ export function createRowEraser(db: DatabaseSync, parts: Parts): RowEraser {
   const revisionOf = createRevisionReader(db);
   const one = { ...statements(db), ...parts, dropEvents: createEventDropper(db, interning) };
   const setRevision = db.prepare('INSERT OR REPLACE INTO pack_revision (pack_id, revision) VALUES (?, ?)');
-  const secure = once(() => db.exec('PRAGMA secure_delete = ON'));
   return {
     revisionOf: (packId) => check(() => revisionOf(packId)),
     setRevision: (packId, revision) =>
       commits.run(() => {
         setRevision.run(packBytes(packId), revision);
       }),
-    async erasePack(pack, subjects) {
-      secure();
-      await commits.run(() => {
+    erasePack: (pack, subjects) =>
+      commits.run(() => {
         if (revisionOf(pack.pack_id) >= pack.revision) return;
         eraseRows(one, pack, subjects);
         for (const { producer_id, ranges, received_ms } of pack.sequences)
@@ -66,15 +64,15 @@ export function createRowEraser(db: DatabaseSync, parts: Parts): RowEraser {
         setRevision.run(packBytes(pack.pack_id), pack.revision);
         // A number that was given again would let the key of an erased event find another one.
         one.raiseMark.run(NUMBERS_MARK, keys.last);
-      }, pack.receipts.length);
-      rows.forget();
-    },
+        // Within the transaction: what is admitted in the same commit must not find an erased event.
+        rows.forget();
+      }, pack.receipts.length),
     async eraseRest(subjects) {
       await commits.run(() => {
         eraseFailures(one, subjects);
         for (const entityId of subjects.entity_ids) one.dropEntity.run(entityId);
+        interning.forget();
       });
-      interning.forget();
       await keys.erase({
         prefixes: subjects.entity_ids.map((entityId) => hexBytes(entityHash(entityId))),
         isGone: (number) => rows.get(number) === null,
@@ -83,10 +81,12 @@ export function createRowEraser(db: DatabaseSync, parts: Parts): RowEraser {
     },
     dropCommits: (hourMs) =>
       commits.run(() => {
-        one.dropCommits.run(hourMs, hourMs, hourMs);
+        one.dropCommits.run(hourMs);
       }),
     async purge() {
       await commits.idle();
+      // Free space of pages keeps deleted rows, also those that ingest deleted long before, as it packed events.
+      db.exec('VACUUM');
       const { busy } = requireRow(one.truncate.get());
       if (busy !== 0) throw new KitError('INDEX_UNAVAILABLE', 'the log of the index is being read');
     },
@@ -138,9 +138,8 @@ function statements(db: DatabaseSync) {
       'DELETE FROM entity WHERE entity_id = ? AND NOT EXISTS (SELECT 1 FROM event WHERE event.entity_no = entity.entity_no)',
     ),
     dropCommits: db.prepare(
-      `DELETE FROM hour WHERE hour_ms = ? AND (generation, revision) <
-         (SELECT generation, revision FROM hour WHERE hour_ms = ? AND generation = (SELECT max(generation) FROM hour WHERE hour_ms = ?)
-          ORDER BY revision DESC LIMIT 1)`,
+      `DELETE FROM hour WHERE hour_ms = ?1 AND (generation, revision) <
+         (SELECT generation, revision FROM hour WHERE hour_ms = ?1 ORDER BY generation DESC, revision DESC LIMIT 1)`,
     ),
     truncate: prepareRows<{ busy: number }>(db, 'PRAGMA wal_checkpoint(TRUNCATE)'),
   };
@@ -209,12 +208,4 @@ function eraseFailures(one: Statements, { entity_ids, isErased }: ErasedSubjects
     if (isErased({ pack_id: packText(pack_id), line }) || keys.has(key))
       one.dropFailure.run(received_ms, pack_id, line, kind, window);
   }
-}
-
-function once(work: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) work();
-    isDone = true;
-  };
 }

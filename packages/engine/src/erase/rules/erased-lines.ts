@@ -82,7 +82,7 @@ export function saltsWithout(salts: readonly (Uint8Array | null)[], lines: Reado
   return salts.map((salt, line) => (salt === null || lines.has(line) ? null : Buffer.from(salt).toString('hex')));
 }
 
-/** Whether a line of a pack is a receipt of one of these entities. `entities` are their ids as JSON. */
+/** Whether a line of a pack is a receipt of one of these entities. */
 export function namesEntity(line: Uint8Array, entities: readonly EntityNeedle[]): boolean {
   const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
   if (!entities.some(({ needle }) => bytes.includes(needle))) return false;

@@ -53,7 +53,6 @@ export interface ErasureRecord {
 export function erasureKeys(erasureId: string) {
   const folder = `${ERASURES_PREFIX}${erasureId}/`;
   return {
-    folder,
     intent: `${folder}intent.json`,
     record: `${folder}record.json`,
     plan: (pass: number) => `${folder}plan.${String(pass).padStart(4, '0')}.ndjson`,
