@@ -55,10 +55,9 @@ export async function erase(options: EraseOptions): Promise<boolean> {
     const context = createContext({ backend, ...retention });
     if (options.list === true)
       return printList(options, await listErasures(context), await unfinishedErasures(context));
-    const done = await eraseAsked(context, options, asked);
-    if (done === null) return false;
+    if (!(await eraseAsked(context, options, asked))) return false;
     await sign(backend, logOptions(config));
-    return done;
+    return true;
   } finally {
     await backend.close();
   }
@@ -66,8 +65,8 @@ export async function erase(options: EraseOptions): Promise<boolean> {
 
 type Context = ReturnType<typeof createContext>;
 
-/** Null if nothing was erased. */
-async function eraseAsked(context: Context, options: EraseOptions, asked: ErasureRequest | null): Promise<true | null> {
+/** False if nothing was erased. */
+async function eraseAsked(context: Context, options: EraseOptions, asked: ErasureRequest | null): Promise<boolean> {
   if (options.resume === true) {
     for (const id of await unfinishedErasures(context)) printDone(options, await runErasure(context, id), null);
     return true;
@@ -81,14 +80,14 @@ async function eraseAsked(context: Context, options: EraseOptions, asked: Erasur
   if (options.replay === true) {
     const record = await replayErasures(context, null);
     if (record !== null) printDone(options, record, null);
-    else print(options, { lines: 0 }, () => 'The log has nothing again that was erased.');
+    else print(options, { lines: 0 }, () => 'Nothing that was erased is back in the log.');
     return true;
   }
   if (asked === null) throw new KitError('REQUEST_INVALID', 'name what to erase: --entity, --file or --receipt');
   if (options.yes !== true || options.dryRun === true) {
     const preview = await previewErasure(context, asked);
     print(options, preview, () => previewText(preview, options.dryRun === true));
-    return null;
+    return false;
   }
   const { erasureId, salt } = await beginErasure(context, asked);
   printDone(options, await runErasure(context, erasureId), salt);
@@ -100,7 +99,7 @@ async function askedOf({ entity = [], file, receipt = [], reason }: EraseOptions
   const entityIds = [...new Set([...entity, ...listed])];
   if (entityIds.length + receipt.length === 0) return null;
   if (reason === undefined || reason === '')
-    throw new KitError('REQUEST_INVALID', '--reason is missing: the record keeps it');
+    throw new KitError('REQUEST_INVALID', '--reason is missing; the record of the erasure needs it');
   return { entityIds, receipts: receipt.map(addressOf), reason, requestedBy: null };
 }
 

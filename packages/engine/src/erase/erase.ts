@@ -160,7 +160,7 @@ export async function listErasures({ backend }: Context): Promise<ErasureRecord[
 export async function replayErasures(context: Context, requestedBy: string | null): Promise<ErasureRecord | null> {
   const { backend } = context;
   const plans: ErasurePlan[] = [];
-  for (const id of await erasureIds(backend)) plans.push(...(await readPlans(backend, id)));
+  for (const id of await erasureIds(backend)) for (const plan of await readPlans(backend, id)) plans.push(plan);
   const receipts: { pack_id: string; line: number }[] = [];
   for (const [pack_id, erased] of linesOf(allPacks(plans))) {
     if (!(await backend.rawLog.has(pack_id))) continue;

@@ -32,17 +32,13 @@ export interface ErasedSubjects {
   isErased(address: ReceiptAddress): boolean;
 }
 
-/** The revisions of packs, which several processes may read. */
-export interface PackRevisions {
-  /** The revision of a pack that counts; 0: as it was appended. */
-  revisionOf(packId: string): Promise<number>;
-}
-
 /**
  * The only part of a backend that removes what was stored. Every call is idempotent, and durable on return. None may run while an hour is
- * closed or a window recomputed.
+ * being closed or a window is being recomputed.
  */
-export interface Eraser extends PackRevisions {
+export interface Eraser {
+  /** The revision of a pack that counts; 0: as it was appended. */
+  revisionOf(packId: string): Promise<number>;
   /** Stores a revision of a pack, in place of one that no row names. It counts once `erasePack` names it. */
   writeRevision(packId: string, revision: number, bytes: Uint8Array): Promise<void>;
   readRevision(packId: string, revision: number): Promise<Uint8Array | null>;

@@ -1,6 +1,6 @@
 import type { Page } from './queries.ts';
 
-/** The immutable log. A pack is written once and never changes; its key is `packKey(pack_id)`. */
+/** The immutable log. A pack is written once; an erasure stores a revision of it under another key (`packKey`). */
 export interface RawLog {
   /** True if requests that wait together are to share a pack, as each write takes a sync; false if each writes its own. */
   readonly sharesPacks: boolean;

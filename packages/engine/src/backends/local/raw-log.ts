@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { MS_PER_DAY, packKey, packStoredMs, parsePackFile } from '@pik/schema';
 
@@ -54,29 +54,23 @@ export function createRawLog(dir: string, revisionOf: (packId: string) => number
   };
 }
 
-/** More revisions than any pack has. */
-const REVISIONS_MAX = 10_000;
-
 /**
  * The lowest revision of a pack whose file is there: one that counts, or counted until a moment ago, since a file is removed only once the
  * next one counts. For readers without an index.
  */
 export async function lowestRevision(dir: string, packId: string): Promise<number> {
-  for (let revision = 0; revision < REVISIONS_MAX; revision++) {
-    const isThere = await access(join(dir, packKey(packId, revision))).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return revision;
-    // Most packs that are not there have no revision at all.
-    if (revision === 0 && !(await hasRevisions(dir, packId))) return 0;
-  }
-  return 0;
-}
-
-async function hasRevisions(dir: string, packId: string): Promise<boolean> {
-  const names = await readdir(join(dir, packKey(packId), '..')).catch(() => []);
-  return names.some((name) => name.startsWith(`${packId}.r`));
+  const path = join(dir, packKey(packId));
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return 0;
+  const names: string[] = await readdir(dirname(path)).catch(() => []);
+  const revisions = names.flatMap((name) => {
+    const file = parsePackFile(name);
+    return file?.pack_id === packId ? [file.revision] : [];
+  });
+  return revisions.sort((a, b) => a - b)[0] ?? 0;
 }
 
 async function listPacks(

@@ -107,13 +107,9 @@ function insertEvent(parts: WriterParts, row: EventRow, nowMs: number): Insertio
   }
   const id = idBytes(row.event_id);
   const eventNo = keys.find(id);
-  if (eventNo === null) {
-    fresh.add(row, id);
-    return { kind: 'inserted', replaced_expired: false };
-  }
-  const stored = rows.get(eventNo);
-  if (stored === null) {
-    // An erasure has removed the event and not its key yet.
+  const stored = eventNo === null ? null : rows.get(eventNo);
+  // A key without its event: an erasure has removed the event, and not its key yet.
+  if (eventNo === null || stored === null) {
     fresh.add(row, id);
     return { kind: 'inserted', replaced_expired: false };
   }

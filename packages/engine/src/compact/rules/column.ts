@@ -19,7 +19,7 @@ export type ReadColumns = ReadonlyMap<string, ArrayLike<unknown>>;
 export function columnsAt<Name extends string>(columns: ReadColumns) {
   const at = (name: Name) => {
     const column = columns.get(name);
-    if (column === undefined) throw new RangeError(`a file of cells has no column ${name}`);
+    if (column === undefined) throw new RangeError(`a derived file has no column ${name}`);
     return column;
   };
   return {
@@ -28,7 +28,7 @@ export function columnsAt<Name extends string>(columns: ReadColumns) {
     number: (name: Name, row: number) => Number(at(name)[row]),
     bytes(name: Name, row: number): Uint8Array {
       const value = at(name)[row];
-      if (!(value instanceof Uint8Array)) throw new RangeError(`a file of cells has no bytes in ${name}`);
+      if (!(value instanceof Uint8Array)) throw new RangeError(`the column ${name} of a derived file has no bytes`);
       return value;
     },
   };
