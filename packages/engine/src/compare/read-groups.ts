@@ -1,6 +1,6 @@
 import { type CompareReport, formatEpochMs, LIMITS, packStoredMs, type TimeRange } from '@pik/schema';
 
-import { isBelowMasked } from '../mask/rules/masked-paths.ts';
+import { maskedPlaces } from '../mask/mask-rules.ts';
 import { spentText } from '../runtime/budget.ts';
 import type { Context } from '../runtime/context.ts';
 import { matches, numberAt } from '../search/rules/evaluate.ts';
@@ -39,11 +39,6 @@ const ALL_SHARE = 0.8;
 
 /** More than the receipts of any pack. */
 const LINES = 65_536;
-
-/** Whether the caller may not see the values at a path. */
-function maskedPlaces({ mask }: Context): (path: string) => boolean {
-  return mask === null ? () => false : (path) => isBelowMasked(path, mask.mask);
-}
 
 /** Reads the receipts of two groups, the last stored first. If the budget ends first, both have their last stored receipts. */
 export async function readGroups(context: Context, { groups, figure, asOfMs }: ReadOptions): Promise<ReadGroups> {

@@ -1,7 +1,7 @@
 import type { Aggregate } from '@pik/aggregates';
 import type { Mask, MaskRules } from '@pik/schema';
 
-import { isMaskedPath } from './rules/masked-paths.ts';
+import { isBelowMasked, isMaskedPath } from './rules/masked-paths.ts';
 
 /** The rules by which answers are masked; null without a mask. A metric that is not declared any more counts as masked. */
 export function maskRules(mask: Mask | null, aggregates: ReadonlyMap<string, Aggregate>): MaskRules | null {
@@ -15,4 +15,9 @@ export function maskRules(mask: Mask | null, aggregates: ReadonlyMap<string, Agg
       return aggregate.reads_payload && mask.covers(aggregate.sources ?? undefined, aggregate.event_types ?? undefined);
     },
   };
+}
+
+/** Says whether the caller of a question may not see the values at a path. */
+export function maskedPlaces({ mask }: { readonly mask: MaskRules | null }): (path: string) => boolean {
+  return mask === null ? () => false : (path) => isBelowMasked(path, mask.mask);
 }

@@ -9,6 +9,7 @@ import {
   schemaQuestion,
 } from '@pik/schema';
 
+import { maskedPlaces } from '../mask/mask-rules.ts';
 import { openReportPage } from '../reports/report-page.ts';
 import { answerQuestion } from '../runtime/answer-question.ts';
 import { spentText } from '../runtime/budget.ts';
@@ -65,7 +66,7 @@ async function readShapes(context: Context, query: SchemaQuery, asOfMs: number):
   const { start_time, end_time, drift_from } = query;
   const driftFrom = drift_from === undefined ? null : formatEpochMs(drift_from);
   const series = new Map<string, LearnedSeries>();
-  const places: PlaceBudget = { left: LIMITS.schema_paths_max, hasMore: false };
+  const places: PlaceBudget = { left: LIMITS.schema_paths_max, isMasked: maskedPlaces(context), hasMore: false };
   const unreadable: SchemaReport['unreadable'] = [];
   const notes: string[] = [];
   let [faults, events] = [0, 0];

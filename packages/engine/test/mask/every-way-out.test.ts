@@ -13,7 +13,7 @@ import { silentTelemetry } from '../../src/ports/telemetry.ts';
 // The ways out are generated from the registry of routes: a new question that shows a masked value fails here, and so does one that
 // would show payloads but is asked in a way that shows none.
 
-/** Masked values; each is unlike anything else in the answers. */
+/** Masked values, and the name of a member of one; each is unlike anything else in the answers. */
 const EMAIL = 'canary.mail@example.test';
 const CARD = 'canary4111222233334444';
 const CANARIES = ['canary', Buffer.from(EMAIL).toString('base64').slice(0, 20), 'Y2FuYXJ5'];
@@ -37,7 +37,12 @@ const KEYS: readonly (readonly Scope[])[] = [['ingest'], READER, [...READER, 'se
 
 const record = (entity_id: string, more: object = {}) => ({
   ...{ source: 'shop', event_type: 'order', entity_id, event_time: '2026-01-01T00:00:00Z' },
-  payload: { email: EMAIL, card: { number: CARD, owners: [{ name: 'canary owner' }] }, plan: entity_id, amount: 5 },
+  payload: {
+    email: EMAIL,
+    card: { number: CARD, canary_name: 1, owners: [{ name: 'canary owner' }] },
+    plan: entity_id,
+    amount: 5,
+  },
   ...more,
 });
 
@@ -115,6 +120,7 @@ const MORE: { readonly [N in RouteName]?: Readonly<Record<string, string>> } = {
   find: { include: 'body' },
   tail: { include: 'body', start_time: '2026-01-01T00:00:00Z' },
   compare: { a: 'payload.plan = e1' },
+  schema: { json_schema: 'true' },
 };
 
 /** Questions that show payloads only as lines, or, without closed hours, not at all. */

@@ -60,7 +60,7 @@ const events = fc.array(fc.record({ payload, era: fc.constantFrom(0 as const, 1 
 
 function learned(all: typeof events extends fc.Arbitrary<infer T> ? T : never, left = 1_000) {
   const place = new Place('payload');
-  const budget = { left, hasMore: false };
+  const budget = { left, isMasked: () => false, hasMore: false };
   for (const [event, { payload: value, era, at }] of all.entries())
     place.add(value, { event, era, receivedAt: `t${at}` }, budget);
   return { place, budget };
@@ -82,6 +82,7 @@ describe('the places of payloads', () => {
         const { place, budget } = learned(all);
         expect(budget).toEqual({
           left: 1_000 - new Set(seen.map(({ path }) => path)).size + (all.length > 0 ? 1 : 0),
+          isMasked: budget.isMasked,
           hasMore: false,
         });
         const places = new Map([...placesOf(place)].map((one) => [one.path, one]));

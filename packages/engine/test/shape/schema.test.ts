@@ -150,7 +150,7 @@ function fits(value: unknown, { type, properties, required = [], items }: Schema
 
 function learned(values: readonly unknown[], era: (i: number) => 0 | 1 = () => 1): Place {
   const place = new Place('payload');
-  const budget = { left: 1_000, hasMore: false };
+  const budget = { left: 1_000, isMasked: () => false, hasMore: false };
   values.forEach((value, event) => {
     place.add(value, { event, era: era(event), receivedAt: String(event).padStart(9, '0') }, budget);
   });

@@ -17,6 +17,8 @@ export interface Visit {
 /** Places of one series, bounded together. */
 export interface PlaceBudget {
   left: number;
+  /** Whether the caller may not see the values at a path; the names of members below it are values too. */
+  readonly isMasked: (path: string) => boolean;
   /** True if there were more. */
   hasMore: boolean;
 }
@@ -24,6 +26,8 @@ export interface PlaceBudget {
 /** A place in the payloads of a series: its values, and the places below it. */
 export class Place {
   readonly path: string;
+  /** True if no place below it is learned. */
+  readonly isMasked: boolean;
   /** Events that have it, before and since. */
   readonly events: [number, number] = [0, 0];
   /** Values, element by element in lists: how many of each type, before and since. */
@@ -40,8 +44,9 @@ export class Place {
   example: string | null = null;
   #event = -1;
 
-  constructor(path: string) {
+  constructor(path: string, isMasked = false) {
     this.path = path;
+    this.isMasked = isMasked;
   }
 
   /** Adds a value, and everything below it. */
@@ -51,19 +56,24 @@ export class Place {
     const counts = this.types.get(type) ?? [0, 0];
     counts[visit.era] += 1;
     this.types.set(type, counts);
+    if (!isMembers(value)) this.#addLeaf(value);
+    else if (!this.isMasked) this.#descend(value, visit, budget);
+  }
+
+  #descend(value: Members, visit: Visit, budget: PlaceBudget): void {
     if (Array.isArray(value)) {
       for (const one of value) {
         this.element ??= placeWithin(budget, `${this.path}[*]`);
         this.element?.add(one, visit, budget);
       }
-    } else if (isMembers(value)) {
+    } else {
       for (const name of Object.keys(value)) {
         const below = this.members.get(name) ?? placeWithin(budget, memberPath(this.path, name));
         if (below === null) continue;
         this.members.set(name, below);
         below.add(value[name], visit, budget);
       }
-    } else this.#addLeaf(value);
+    }
   }
 
   #see({ event, era, receivedAt }: Visit): void {
@@ -99,10 +109,13 @@ function placeWithin(budget: PlaceBudget, path: string): Place | null {
     return null;
   }
   budget.left -= 1;
-  return new Place(path);
+  return new Place(path, budget.isMasked(path));
 }
 
-function isMembers(value: unknown): value is Readonly<Record<string, unknown>> {
+type Members = Readonly<Record<string, unknown>>;
+
+/** True for objects and lists. */
+function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null;
 }
 
