@@ -3,7 +3,7 @@ import { isBelow, type Mask, overlaps, type PointerSteps } from '@pik/schema';
 import type { Expression, Path } from '../../search/rules/expression.ts';
 import { parseExpression } from '../../search/rules/parse-expression.ts';
 
-/** Paths have no times, so that the base of relative ones is of no account. */
+/** A path contains no time, so the base of relative times does not matter. */
 const NO_BASE = { nowMs: 0, timeZone: 'UTC' };
 
 /** The place of a path in a payload; null for a path that leads elsewhere. */
@@ -42,10 +42,14 @@ export function isMaskedPath(text: string, mask: Mask): boolean {
   return readPaths(`has(${text})`)?.some((path) => isMasked(path, mask)) ?? true;
 }
 
-/** True if all values at a path are masked; above a masked place, others may stand. */
+/**
+ * True if all values at a path are masked; a place above a masked one may also hold other values. A path that cannot be parsed counts as
+ * masked.
+ */
 export function isBelowMasked(text: string, mask: Mask): boolean {
   const [path] = readPaths(`has(${text})`) ?? [];
-  const place = path === undefined ? null : placeOf(path);
+  if (path === undefined) return true;
+  const place = placeOf(path);
   return place !== null && mask.paths.some((masked) => isBelow(place, masked));
 }
 
