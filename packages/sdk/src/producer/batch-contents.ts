@@ -11,7 +11,7 @@ export function eventContent(batch: Batch, frame: Frame, isKept: boolean): Batch
   // Taken apart and put together again also in this thread, so that there is one way.
   const own = once(() => contentOf(batch.parts(frame)));
   return {
-    count: batch.parts(frame).seqs.length,
+    count: batch.length,
     recordAt: (index) => own().recordAt(index),
     eventIdAt(index) {
       const eventId = own().eventIdAt(index);

@@ -67,6 +67,11 @@ export class Batch implements EventHome {
     return this.#owner.producer_id;
   }
 
+  /** Its events, also those that were dropped. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Events that were not dropped. */
   get count(): number {
     return this.#length - this.first;

@@ -97,9 +97,10 @@ export class Queue {
     return this.#open;
   }
 
+  /** Dropped events count too: otherwise a batch whose events are dropped as fast as they arrive would grow without end. */
   #closeIfFull(): void {
     const { batchCountMax, batchBytesMax } = this.#deps.limits;
-    if (this.#open.count >= batchCountMax || this.#open.chars >= batchBytesMax) this.#closeBatch();
+    if (this.#open.length >= batchCountMax || this.#open.chars >= batchBytesMax) this.#closeBatch();
   }
 
   #closeBatch(): void {
