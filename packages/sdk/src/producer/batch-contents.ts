@@ -14,6 +14,8 @@ export function eventContent(batch: Batch, frame: Frame, isKept: boolean): Batch
     count: batch.length,
     recordAt: (index) => own().recordAt(index),
     eventIdAt(index) {
+      const noted = batch.notedEventId(index);
+      if (noted !== undefined) return noted;
       const eventId = own().eventIdAt(index);
       batch.noteEventId(index, eventId);
       return eventId;

@@ -29,8 +29,8 @@ interface Hooked {
 }
 
 /**
- * The events of one request, from their emit until all have their result. An event is an index here: what the caller
- * holds are two words, and a batch that is accepted as a whole gives all its events their results at once.
+ * The events of one request, from their emit until all have their result. An event is an index here: the caller
+ * holds only the batch and an index, and a batch that is accepted as a whole gives all its events their results at once.
  */
 export class Batch implements EventHome {
   /** Index of the first event that was not dropped. */
@@ -181,6 +181,11 @@ export class Batch implements EventHome {
     return eventId;
   }
 
+  /** The id if it was read or noted before; undefined if it was not. */
+  notedEventId(index: number): string | null | undefined {
+    return this.#eventIds[index];
+  }
+
   /** Notes the id that was derived elsewhere from the same fields. */
   noteEventId(index: number, eventId: string | null): void {
     this.#eventIds[index] ??= eventId;
@@ -220,6 +225,8 @@ export class Batch implements EventHome {
     if (result.event_id === null) this.eventIdAt(index);
     this.#results[index] = result;
     this.#columns?.forget(index);
+    // A retained event keeps no context of a caller.
+    delete this.#hooked[index];
     this.#resolvedCount += 1;
     if (this.#resolvedCount === this.#length && this.closedMs !== Number.POSITIVE_INFINITY) this.#columns = null;
     this.#waiters?.get(index)?.resolve(result);
