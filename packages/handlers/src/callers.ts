@@ -37,7 +37,7 @@ export async function createCallers(options: CallersOptions): Promise<Authentica
   };
 }
 
-/** A policy names routes, and so what a caller may do; none can say that a caller may see masked members. */
+/** An IAM policy allows routes. It cannot grant `sensitive`, so these callers never see masked members. */
 const IAM_SCOPES = new Set(SCOPES.filter((scope) => scope !== 'sensitive'));
 
 /** API Gateway has checked signature and policy; the caller's name comes only from there. */

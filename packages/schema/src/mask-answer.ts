@@ -130,7 +130,7 @@ function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Members of lines of NDJSON with the received text of their record. */
+/** Names of the members of an NDJSON line that hold received text. */
 const TEXTS: ReadonlySet<string> = new Set(['body', 'mapped']);
 
 /**

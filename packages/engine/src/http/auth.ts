@@ -94,7 +94,7 @@ function checkSameName(name: string, [first, second, ...others]: readonly ApiKey
   if (rightsOf(first) !== rightsOf(second))
     throw new KitError(
       'CONFIG_INVALID',
-      `the two API keys of the name ${name} may not do the same, or have two owners`,
+      `the two API keys named ${name} must have the same owner, scopes, origins and limits`,
     );
 }
 

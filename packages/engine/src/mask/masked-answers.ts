@@ -37,11 +37,11 @@ export function checkMasked<N extends RouteName>({ name, given, rules }: MaskedQ
     if (typeof text !== 'string') continue;
     // The field may hold an expression or a path.
     if (namesMasked(text, rules.mask) || namesMasked(`has(${text})`, rules.mask))
-      throw forbidden(field, 'names a masked member, which needs the scope sensitive');
+      throw forbidden(field, 'names a masked member; that needs the scope sensitive');
   }
   const { metric } = values;
   if (exposes === 'payload' && typeof metric === 'string' && rules.isMaskedMetric(metric))
-    throw forbidden('metric', 'reads payloads with masked members, which needs the scope sensitive');
+    throw forbidden('metric', 'reads payloads with masked members; that needs the scope sensitive');
 }
 
 /** The fields that take an expression or a path of a receipt. */

@@ -73,7 +73,7 @@ function checkEveryAnswer({ status, headers, json }: Answered, method: string): 
   expect(headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
   expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   if (status < 400 || method === 'HEAD') return;
-  // `POST /mcp` answers what it lets in by JSON-RPC, faults of the message included.
+  // `POST /mcp` answers an authenticated request with JSON-RPC, even if the message is invalid.
   if (json?.jsonrpc === '2.0') return;
   expect(headers.get('content-type')).toBe('application/problem+json');
   expect(problemSchema.parse(json)).toMatchObject({
