@@ -12,7 +12,7 @@ it.each([
   ['payload', false],
   ['payload.plan', false],
   ['source', false],
-  // What cannot be read is masked.
+  // Unreadable paths count as masked.
   ['payload[', true],
   ['nothing.card', true],
 ])('whether the values at %s are masked: %s', (path, expected) => {
