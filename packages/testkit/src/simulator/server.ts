@@ -121,11 +121,12 @@ export class Server {
     try {
       if (this.#asked > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
       await this.#world.post(running.process, 'stop', () => running.pipeline.close());
+      this.#world.end(running.process);
     } catch (error) {
+      this.#world.kill(running.process);
       if (!(error instanceof Gone) && !isMendable(error)) throw error;
     } finally {
       this.#isStopping = false;
-      this.#world.kill(running.process);
     }
   }
 

@@ -150,9 +150,14 @@ export class World {
     return this.current;
   }
 
-  /** Ends a process. */
+  /** Ends a process in the middle of whatever it does. */
   kill(process: Process): void {
     if (!process.isDead) this.#die(process as LivingProcess);
+  }
+
+  /** Ends a process that has closed everything itself: no death. */
+  end(process: Process): void {
+    if (!process.isDead) this.#leave(process as LivingProcess);
   }
 
   /** Lets calls take effect, one after the other, until the condition holds. Throws `Stuck`. */
@@ -222,8 +227,12 @@ export class World {
   }
 
   #die(process: LivingProcess): Gone {
-    process.isDead = true;
     this.deaths += 1;
+    return this.#leave(process);
+  }
+
+  #leave(process: LivingProcess): Gone {
+    process.isDead = true;
     this.#waiting = this.#waiting.filter((one) => one.process !== process);
     const gone = new Gone(`${process.name} is gone`);
     for (const reject of process.onDeath) reject(gone);

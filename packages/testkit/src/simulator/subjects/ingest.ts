@@ -175,8 +175,9 @@ async function rebuildThroughFaults(life: Life): Promise<void> {
 /** An index that is made again from the log says the same. */
 async function checkRebuild(life: Life, digest: string): Promise<void> {
   const { server, world } = life;
-  const { deaths } = world;
   await server.stop();
+  // A rebuild that dies is repeated over the same log and journal.
+  const { deaths } = world;
   await rebuildThroughFaults(life);
   await server.revive();
   const now = await server.ask('verify', checkVerify);
