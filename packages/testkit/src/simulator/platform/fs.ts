@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 
-import { coded, type SimFile } from '../disk.ts';
+import { coded } from '../disk.ts';
 import { theWorld } from '../world.ts';
 import {
   bytesOf,
@@ -93,7 +93,8 @@ export function rmSync(path: string): void {
 export function writeFileSync(path: string, text: string): void {
   const fd = openSync(path, 'w');
   try {
-    writeSync(fd, Buffer.from(text));
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
   } finally {
     closeSync(fd);
   }
@@ -129,7 +130,7 @@ export function readSync(
   fd: number,
   ...[into, offset, length, position]: [Uint8Array, number, number, number]
 ): number {
-  const bytes = bytesOf(fileOf(at(fd)) satisfies SimFile).subarray(position, position + length);
+  const bytes = bytesOf(fileOf(at(fd))).subarray(position, position + length);
   into.set(bytes, offset);
   return bytes.length;
 }
