@@ -3,7 +3,7 @@ import { watchSometimes } from '@pik/engine/internals';
 import { Coverage } from './coverage.ts';
 import { type Failure, type Played, playHistory, type Subject } from './history.ts';
 import { Corpus, nextSource } from './mutate.ts';
-import { shrink } from './shrink.ts';
+import { shrink, sizeOf } from './shrink.ts';
 import { type Choice, createWords, parseSeed, replayed, type Seed, tapeText } from './tape.ts';
 
 /** Order for a process of the simulator. */
@@ -160,7 +160,7 @@ async function keep({ subject, order, found, history }: Keeping, played: Played)
     history,
     cpuSeconds: cpu,
     tape: tapeOf(subject, small.choices, small.failure),
-    size: small.choices.filter(({ value }) => value !== 0).length,
+    size: sizeOf(small.choices),
     count: 1,
   });
 }

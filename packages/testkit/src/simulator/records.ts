@@ -17,7 +17,8 @@ export interface RecordFeatures {
   readonly hasDays: boolean;
 }
 
-const ENTITIES = ['a', 'b', 'c'] as const;
+/** The entities of all records. */
+export const ENTITIES = ['a', 'b', 'c'] as const;
 const MINUTES = ['2026-01-01T09:00:00Z', '2026-01-01T09:01:00Z', '2025-12-31T23:59:00Z'] as const;
 
 /** Draws a record. Few values, so that repeats and conflicts are frequent. */

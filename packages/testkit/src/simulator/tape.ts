@@ -70,15 +70,21 @@ export function fresh(seed: Seed): ChoiceSource {
   return { next: (_, n) => words() % n };
 }
 
-/** Exactly the recorded values, then `rest`; throws `NotDeterministic` at the first decision that differs. */
-export function replayed(choices: readonly Choice[], rest: ChoiceSource = PLAIN): ChoiceSource {
+/** Exactly the recorded values, then the plainest; throws `NotDeterministic` at the first decision that differs. */
+export function replayed(choices: readonly Choice[]): ChoiceSource {
+  return exactly((place) => choices[place]);
+}
+
+/** The recorded value of each place, the plainest where none is recorded. */
+function exactly(choiceAt: (place: number) => Choice | undefined): ChoiceSource {
   let at = 0;
   return {
     next(name, n) {
-      const choice = choices[at++];
-      if (choice === undefined) return rest.next(name, n);
+      const place = at++;
+      const choice = choiceAt(place);
+      if (choice === undefined) return 0;
       if (choice.name !== name || choice.n !== n)
-        throw new NotDeterministic(`decision ${at} is ${name} of ${n}, and was ${choice.name} of ${choice.n}`);
+        throw new NotDeterministic(`decision ${place} is ${name} of ${n}, and was ${choice.name} of ${choice.n}`);
       return choice.value;
     },
   };
@@ -136,14 +142,5 @@ export function parseTape(text: string): ReadTape {
 
 /** The values of a tape that was read; throws `NotDeterministic` if a decision that it holds has another name now. */
 export function replayedTape({ values }: ReadTape): ChoiceSource {
-  let at = 0;
-  return {
-    next(name, n) {
-      const choice = values.get(at++);
-      if (choice === undefined) return 0;
-      if (choice.name !== name || choice.n !== n)
-        throw new NotDeterministic(`decision ${at - 1} is ${name} of ${n}, and was ${choice.name} of ${choice.n}`);
-      return choice.value;
-    },
-  };
+  return exactly((place) => values.get(place));
 }

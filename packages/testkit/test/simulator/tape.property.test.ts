@@ -49,6 +49,19 @@ it('another decision than the recorded one is found at once', () => {
   expect(() => again.choose('c', 5)).toThrow(NotDeterministic);
 });
 
+it('a tape from memory and one from its text name the same place', () => {
+  const tape = new Tape({ next: () => 1 });
+  play(tape, [
+    { name: 'a', n: 5 },
+    { name: 'b', n: 5 },
+  ]);
+  for (const source of [replayed(tape.choices), replayedTape(parseTape(tapeText({}, tape.choices)))]) {
+    const again = new Tape(source);
+    again.choose('a', 5);
+    expect(() => again.choose('c', 5)).toThrow('decision 1 is c of 5, and was b of 5');
+  }
+});
+
 it('two seeds of 64 bits that differ in one bit give different values', () => {
   const values = (high: number, low: number) =>
     play(

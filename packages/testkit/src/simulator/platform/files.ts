@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 
-import { coded, isFolder, nameOf, type SimFile, type SimFolder, type SimNode } from '../disk.ts';
+import { coded, isFolder, parentOf, type SimFile, type SimFolder, type SimNode } from '../disk.ts';
 import { type CallFault, theWorld } from '../world.ts';
 
 // The effects of both forms of the file system.
@@ -108,7 +108,7 @@ export function statOf(node: SimNode) {
 export function makeFolder(path: string, recursive: boolean): void {
   const { disk } = theWorld();
   if (!recursive && disk.find(path) !== undefined) throw coded('EEXIST', path);
-  if (!recursive) disk.folder(path.slice(0, -nameOf(path).length - 1) || '/');
+  if (!recursive) disk.folder(parentOf(path));
   disk.makeFolders(path);
 }
 

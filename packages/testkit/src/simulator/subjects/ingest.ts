@@ -1,8 +1,9 @@
 import { drawFeatures, drawRates, type Feature } from '../features.ts';
 import { holds, type Subject } from '../history.ts';
 import { checkReceipts, checkValues, checkVerify, dailyValue } from '../oracles.ts';
+import { ENTITIES } from '../records.ts';
 import { type Life, sendRequests } from '../senders.ts';
-import { isMendable, Server } from '../server.ts';
+import { DIR, isMendable, Server } from '../server.ts';
 import { Gone, NO_FAULTS, type World } from '../world.ts';
 
 const KNOWN: readonly Feature[] = [
@@ -23,7 +24,7 @@ export const INGEST: Subject = {
 
 async function begin(world: World): Promise<Life> {
   const features = drawFeatures(world, KNOWN);
-  world.disk.makeFolders('/data');
+  world.disk.makeFolders(DIR);
   world.disk.syncFolder(world.disk.root);
   world.isInOrder = !features['any-order'];
   const losses = { power: 0, journal: 0 };
@@ -107,7 +108,7 @@ async function readWhile(life: Life, isOn: () => boolean): Promise<void> {
 async function askWhile(life: Life, isOn: () => boolean): Promise<void> {
   while (isOn()) {
     await linger(life, 'ask');
-    const entity = life.world.tape.pick('entity', ['a', 'b', 'c']);
+    const entity = life.world.tape.pick('entity', ENTITIES);
     const asOfMs = life.world.nowMs - life.world.tape.pick('ago', [0, 2, 1_000]);
     const answer = await attempt(() => life.server.ask('ask', (running) => dailyValue(running, { entity, asOfMs })));
     if (answer !== undefined && !answer.unsettled) life.values.push({ entity, asOfMs, value: answer.value });
