@@ -5,7 +5,7 @@ import type { Features } from './features.ts';
 import { Broken, countAcknowledged } from './history.ts';
 import { drawRecord, type SentRecord } from './records.ts';
 import { isMendable, type Server } from './server.ts';
-import { Gone, type Process, type World } from './world.ts';
+import type { Process, World } from './world.ts';
 
 /** The answer to one record of a sender. */
 export interface Acknowledged {
@@ -116,7 +116,7 @@ async function sendOnce(life: Life, { records, isImported }: Sending, claimedMs:
         .finally(done);
     });
   } catch (error) {
-    if (error instanceof Gone || isMendable(error)) return null;
+    if (isMendable(error)) return null;
     if (KitError.is(error)) throw new Broken('answers', `a request was refused with ${error.code}: ${error.message}`);
     throw error;
   } finally {

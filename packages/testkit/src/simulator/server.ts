@@ -58,8 +58,7 @@ export class Server {
         return this.#running;
       } catch (error) {
         this.#world.kill(process);
-        if (!(error instanceof Gone) && !isMendable(error)) throw error;
-        if (tries > 20) throw error;
+        if (!isMendable(error) || tries > 20) throw error;
       }
     }
   }
@@ -90,7 +89,7 @@ export class Server {
       });
     } catch (error) {
       this.#world.kill(process);
-      if (!(error instanceof Gone) && !isMendable(error) && !isErrno(error)) throw error;
+      if (!isMendable(error) && !isDiskFault(error)) throw error;
       return false;
     }
   }
@@ -124,7 +123,7 @@ export class Server {
       this.#world.end(running.process);
     } catch (error) {
       this.#world.kill(running.process);
-      if (!(error instanceof Gone) && !isMendable(error)) throw error;
+      if (!isMendable(error)) throw error;
     } finally {
       this.#isStopping = false;
     }
@@ -137,12 +136,13 @@ export class Server {
 }
 
 /** True for an error of the file system, which a command shows as it is. */
-function isErrno(error: unknown): boolean {
+function isDiskFault(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'EIO' || error.code === 'ENOSPC');
 }
 
-/** True for an error after which the same call may succeed. */
+/** True for an error after which the same call may succeed, which includes the death of the process. */
 export function isMendable(error: unknown): boolean {
+  if (error instanceof Gone) return true;
   if (!KitError.is(error)) return false;
   return error.retryable || error.code === 'DATA_DIR_UNUSABLE' || error.code === 'STORAGE_FULL';
 }

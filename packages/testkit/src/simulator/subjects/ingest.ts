@@ -4,7 +4,7 @@ import { checkReceipts, checkValues, checkVerify, dailyValue } from '../oracles.
 import { ENTITIES } from '../records.ts';
 import { type Life, sendRequests } from '../senders.ts';
 import { DIR, isMendable, Server } from '../server.ts';
-import { Gone, NO_FAULTS, type World } from '../world.ts';
+import { NO_FAULTS, type World } from '../world.ts';
 
 const KNOWN: readonly Feature[] = [
   ...(['keys', 'rejects', 'days', 'imports', 'batches', 'senders', 'giving-up', 'lost-answers', 'sweeps'] as const),
@@ -131,7 +131,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Gone || isMendable(error)) return undefined;
+    if (isMendable(error)) return undefined;
     throw error;
   }
 }
