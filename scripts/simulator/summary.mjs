@@ -1,7 +1,7 @@
 // The report on a run of the simulator: the counts of its processes, added up.
 
 const SUMS = [
-  ...['histories', 'steps', 'deaths', 'recoveries', 'withTwoDeaths', 'withAcknowledged', 'acknowledged'],
+  ...['histories', 'steps', 'deaths', 'withTwoDeaths', 'withAcknowledged', 'acknowledged'],
   ...['cpuSeconds', 'playedTwice', 'differed', 'pairs', 'pairsOnce', 'states', 'corpus'],
 ];
 

@@ -44,7 +44,6 @@ export interface CampaignResult {
   readonly histories: number;
   readonly steps: number;
   readonly deaths: number;
-  readonly recoveries: number;
   readonly withTwoDeaths: number;
   readonly withAcknowledged: number;
   readonly acknowledged: number;
@@ -89,7 +88,7 @@ export async function runCampaign(subject: Subject, order: CampaignOrder): Promi
   return {
     subject: subject.name,
     seed: order.seed,
-    ...{ histories: totals.histories, steps: totals.steps, deaths: totals.deaths, recoveries: totals.deaths },
+    ...{ histories: totals.histories, steps: totals.steps, deaths: totals.deaths },
     ...{ withTwoDeaths: totals.twoDeaths, withAcknowledged: totals.withAcked, acknowledged: totals.acked },
     ...{ cpuSeconds: cpuSeconds(), playedTwice: totals.twice, differed: totals.differed },
     ...{ states: coverage.states.size, pairs: coverage.pairs.size, pairsOnce: coverage.once, curve, hits },

@@ -28,10 +28,6 @@ export const FEATURES = [
   'errors',
   'full-disk',
   'short-writes',
-  'closing',
-  'closing-all',
-  'replays',
-  'expiry',
   'rebuild',
   'last-power',
 ] as const;
@@ -42,9 +38,9 @@ export type Feature = (typeof FEATURES)[number];
 /** The features of a history. */
 export type Features = Readonly<Record<Feature, boolean>>;
 
-/** Draws the features of a history; those that the subject does not know are off. */
-export function drawFeatures({ tape }: World, known: readonly Feature[]): Features {
-  const one = (name: Feature) => known.includes(name) && tape.choose(`feature:${name}`, 2) === 1;
+/** Draws the features of a history. */
+export function drawFeatures({ tape }: World): Features {
+  const one = (name: Feature) => tape.choose(`feature:${name}`, 2) === 1;
   return Object.fromEntries(FEATURES.map((name) => [name, one(name)])) as Record<Feature, boolean>;
 }
 

@@ -78,7 +78,7 @@ function checkOutcomes({ sent, features }: Life, log: Log, letters: Letters): vo
     const first = group.filter(({ letter }) => letter === 'A');
     const said = () => `${identity}: ${group.map(({ letter, content }) => `${letter}${content}`).join(' ')}`;
     holds('outcomes', first.length >= 1, said);
-    if (features.imports || features.expiry) {
+    if (features.imports) {
       for (const one of group) {
         const others = group.filter((other) => other !== one);
         if (one.letter === 'D')
@@ -114,7 +114,6 @@ async function checkEvents(life: Life, running: Running, log: Log): Promise<void
     events.add(record.identity);
     expected.set(record.entity, events);
   }
-  if (life.features.expiry) return;
   let events = 0;
   for (const [entity, identities] of expected) {
     const found = await timelineOf(running, entity);

@@ -8,7 +8,6 @@ const TRIES_MAX = 1_500;
 export interface Shrunk {
   readonly choices: readonly Choice[];
   readonly failure: Failure;
-  readonly tries: number;
 }
 
 /** Number of decisions that are not the plainest. */
@@ -18,14 +17,14 @@ export function sizeOf(choices: readonly Choice[]): number {
 
 /** Makes as many decisions plain, or leaves them out, as keep the oracle that found the failure. */
 export async function shrink(subject: Subject, played: Played & { failure: Failure }): Promise<Shrunk> {
-  let best: Shrunk = { choices: played.choices, failure: played.failure, tries: 0 };
+  let best: Shrunk = { choices: played.choices, failure: played.failure };
   let tries = 0;
   const attempt = async (choices: readonly Choice[]): Promise<boolean> => {
     if (tries >= TRIES_MAX) return false;
     tries += 1;
     const { failure, choices: made } = await playHistory(subject, adapted(choices));
     if (failure?.oracle !== best.failure.oracle || !isSmaller(made, best.choices)) return false;
-    best = { choices: made, failure, tries };
+    best = { choices: made, failure };
     return true;
   };
   for (let size = sizeOf(best.choices) + 1; sizeOf(best.choices) < size && tries < TRIES_MAX; ) {
@@ -34,7 +33,7 @@ export async function shrink(subject: Subject, played: Played & { failure: Failu
     await leaveOut(() => best.choices, attempt);
     await makeSmaller(() => best.choices, attempt);
   }
-  return { ...best, tries };
+  return best;
 }
 
 function isSmaller(made: readonly Choice[], known: readonly Choice[]): boolean {

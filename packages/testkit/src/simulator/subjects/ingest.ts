@@ -1,16 +1,10 @@
-import { drawFeatures, drawRates, type Feature } from '../features.ts';
+import { drawFeatures, drawRates } from '../features.ts';
 import { holds, type Subject } from '../history.ts';
 import { checkReceipts, checkValues, checkVerify, dailyValue } from '../oracles.ts';
 import { ENTITIES } from '../records.ts';
 import { type Life, sendRequests } from '../senders.ts';
 import { DIR, isMendable, Server } from '../server.ts';
 import { NO_FAULTS, type World } from '../world.ts';
-
-const KNOWN: readonly Feature[] = [
-  ...(['keys', 'rejects', 'days', 'imports', 'batches', 'senders', 'giving-up', 'lost-answers', 'sweeps'] as const),
-  ...(['young-sweeps', 'reads', 'values', 'time-passes', 'clock-back', 'clock-ahead', 'any-order', 'deaths'] as const),
-  ...(['kills', 'power', 'stops', 'errors', 'full-disk', 'short-writes', 'rebuild', 'last-power'] as const),
-];
 
 /** One data directory: senders, sweeps and reads, and every fault of its disk and its process. */
 export const INGEST: Subject = {
@@ -23,7 +17,7 @@ export const INGEST: Subject = {
 };
 
 async function begin(world: World): Promise<Life> {
-  const features = drawFeatures(world, KNOWN);
+  const features = drawFeatures(world);
   world.disk.makeFolders(DIR);
   world.disk.syncFolder(world.disk.root);
   world.isInOrder = !features['any-order'];
