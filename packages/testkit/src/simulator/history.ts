@@ -39,13 +39,7 @@ export interface Played {
   readonly acknowledged: number;
 }
 
-let acknowledged = 0;
 let unhandled: unknown = null;
-
-/** Counts receipts that were acknowledged to a sender. */
-export function countAcknowledged(receipts: number): void {
-  acknowledged += receipts;
-}
 
 process.on('unhandledRejection', (error) => {
   if (!(error instanceof Error) || error.constructor.name !== 'Gone') unhandled ??= error;
@@ -59,32 +53,32 @@ export async function playHistory(
 ): Promise<Played> {
   const world = new World(new Tape(source));
   watch(world);
-  acknowledged = 0;
+  const failure = await failureIn(subject, world);
+  const { steps, deaths, acknowledged } = world;
+  return { choices: world.tape.choices, steps, deaths, failure, acknowledged };
+}
+
+async function failureIn(subject: Subject, world: World): Promise<Failure | null> {
   unhandled = null;
   enterWorld(world);
-  let failure: Failure | null = null;
   try {
-    let ending: { error?: unknown } | null = null;
-    const driver = subject.play(world).then(
-      () => {
-        ending = {};
-      },
-      (error: unknown) => {
-        ending = { error };
-      },
-    );
-    await world.runUntil(() => ending !== null);
+    let isOver = false;
+    const driver = subject.play(world).finally(() => {
+      isOver = true;
+    });
+    // It is awaited once the world has come to rest.
+    driver.catch(() => {});
+    await world.runUntil(() => isOver);
     await driver;
-    const { error } = (ending ?? {}) as { error?: unknown };
-    if (error !== undefined) throw error;
     if (unhandled !== null) throw unhandled;
+    return null;
   } catch (error) {
-    failure = failureOf(error);
+    return failureOf(error);
+  } finally {
+    closeAll();
+    closeStores();
+    enterWorld(null);
   }
-  closeAll();
-  closeStores();
-  enterWorld(null);
-  return { choices: world.tape.choices, steps: world.steps, deaths: world.deaths, failure, acknowledged };
 }
 
 function failureOf(error: unknown): Failure {

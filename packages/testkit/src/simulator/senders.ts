@@ -2,7 +2,7 @@ import type { IngestAnswer } from '@pik/engine';
 import { KitError } from '@pik/schema';
 
 import type { Features } from './features.ts';
-import { Broken, countAcknowledged } from './history.ts';
+import { Broken } from './history.ts';
 import { drawRecord, type SentRecord } from './records.ts';
 import { isMendable, type Server } from './server.ts';
 import type { Process, World } from './world.ts';
@@ -133,7 +133,7 @@ function note(life: Life, { records, isImported }: Sending, answer: IngestAnswer
     if ((record.identity === null) !== (status === 'REJECTED'))
       throw new Broken('answers', `${record.text} was answered ${status}`);
     if (raw_key === null || line === null) throw new Broken('answers', `${status} without an address`);
-    countAcknowledged(1);
+    life.world.acknowledged += 1;
     life.acknowledged.push({ record, status, rawKey: raw_key, line, eventId: event_id, isImported });
   }
 }

@@ -67,6 +67,8 @@ export class World {
   steadyMs = 1_000;
   steps = 0;
   deaths = 0;
+  /** Receipts that were acknowledged to a sender. */
+  acknowledged = 0;
   rates: FaultRates = NO_FAULTS;
   /** True if calls take effect in the order in which they were made. */
   isInOrder = false;
