@@ -69,9 +69,9 @@ async function findOne({ name, promise, ...change }, { seconds, seed }) {
     const [failure] = failures;
     const oracle = failure?.oracle ?? null;
     return { name, promise, found: failure !== undefined, oracle, histories, cpuSeconds };
-  } catch {
-    // The process itself did not survive the fault.
-    return { name, promise, found: true, oracle: 'process', histories: 0, cpuSeconds: 0 };
+  } catch (error) {
+    // Nobody knows after how long, nor whether the fault is the reason: the report shows the error.
+    return { name, promise, found: true, oracle: null, histories: 0, cpuSeconds: null, error: error.message };
   } finally {
     rmSync(file, { force: true });
     rmSync(`${file}.names.json`, { force: true });
@@ -132,9 +132,9 @@ function order(what, program = bundle) {
   child.stdout.setEncoding('utf8').on('data', (text) => texts.push(text));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       if (code === 0) resolve(JSON.parse(texts.join('')));
-      else reject(new Error(`a process of the simulator ended with ${code}`));
+      else reject(new Error(`a process of the simulator ended with ${code ?? signal}`));
     });
   });
 }
