@@ -30,7 +30,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   compact: { yes: 'no hour has to wait', no: 'an hour stays open, since a pack is damaged or missing' },
   erase: {
     yes: 'it is erased, or with --list nothing is unfinished',
-    no: 'nothing was erased: --yes is missing, or it was a dry run',
+    no: 'nothing was erased: --yes is missing, or it was a dry run; with --list an erasure is unfinished',
   },
   doctor: { yes: 'no check found a fault', no: 'a check found a fault; warnings do not count' },
   keygen: { yes: 'the key was created', no: null },
