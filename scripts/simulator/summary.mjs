@@ -27,7 +27,7 @@ export function summaryOf(results, { names, ...run }) {
     ...sums,
     cpuMsPerHistory: (cpuSeconds * 1_000) / histories,
     stepsPerHistory: sums.steps / histories,
-    /** The share of histories whose next one would show a pair of states that no history has shown (Good and Turing). */
+    /** How many pairs of states that no history has shown the next one is expected to show (Good and Turing). */
     unseen: sums.pairsOnce / Math.max(1, histories),
     /** With 0 failures, fewer than this share of histories fails under this generator, with 95 % confidence. */
     failingBelow: failures.size === 0 ? 3 / histories : null,

@@ -37,7 +37,7 @@ export type SimNode = SimFile | SimFolder;
 /** A change of names that is durable as a whole or not at all. */
 interface NameChange {
   readonly set: readonly (readonly [name: string, node: SimNode | null])[];
-  /** The same change in another folder. */
+  /** Shared by the two halves of a rename between folders, which survive together. */
   readonly id: number;
 }
 
