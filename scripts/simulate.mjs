@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util';
 
 import { buildSimulator } from './simulator/build.mjs';
 import { PLANTED } from './simulator/planted.ts';
-import { plantedLine, plantedText, summaryOf, summaryText } from './simulator/summary.mjs';
+import { plantedLine, plantedText } from './simulator/planted-report.ts';
+import { summaryOf, summaryText } from './simulator/summary.mjs';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'coverage/simulator');

@@ -54,21 +54,3 @@ export function summaryText(summary) {
       : `0 failures in ${histories}: under this generator fewer than ${(3 / histories).toExponential(1)} of histories fail`,
   ].join('\n');
 }
-
-/** The result for one planted fault. */
-export function plantedLine({ name, promise, found, oracle, histories, cpuSeconds, error }) {
-  if (cpuSeconds === null) return `${promise.padEnd(4)} ${name}: found by the process itself: ${error}`;
-  const result = found ? `found by "${oracle}" in` : 'NOT FOUND in';
-  return `${promise.padEnd(4)} ${name}: ${result} ${cpuSeconds.toFixed(1)} s of processor, ${histories} histories`;
-}
-
-/** How soon the planted faults were found. */
-export function plantedText(rows) {
-  const found = rows.filter(({ found }) => found);
-  const seconds = found.map(({ cpuSeconds }) => cpuSeconds).filter((one) => one !== null);
-  seconds.sort((a, b) => a - b);
-  const [median, worst] = [seconds[seconds.length >> 1] ?? 0, seconds.at(-1) ?? 0];
-  const sum = rows.reduce((total, { cpuSeconds }) => total + (cpuSeconds ?? 0), 0);
-  const itself = found.length - seconds.length;
-  return `${found.length} of ${rows.length} planted faults found, ${itself} by the process itself; median ${median.toFixed(1)} s, worst ${worst.toFixed(1)} s, ${sum.toFixed(0)} s of processor in all`;
-}

@@ -1,8 +1,11 @@
 import { expect, it } from 'vitest';
 
-import { plantedLine, plantedText } from './summary.mjs';
+import { type PlantedRow, plantedLine, plantedText } from './planted-report.ts';
 
-const row = (name: string, rest: object) => ({ name, promise: 'G1', oracle: 'kept', histories: 7, ...rest });
+const row = (name: string, rest: Pick<PlantedRow, 'found' | 'cpuSeconds'> & Partial<PlantedRow>): PlantedRow => ({
+  ...{ name, promise: 'G1', oracle: 'kept', histories: 7 },
+  ...rest,
+});
 const ROWS = [
   row('one', { found: true, cpuSeconds: 4 }),
   row('two', { found: true, cpuSeconds: 6 }),
