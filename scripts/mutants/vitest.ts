@@ -92,8 +92,14 @@ function declare(add: Add): Declare {
       for (const [i, row] of rows.entries()) titled(Array.isArray(row) ? row : [row], declared, ` [${i}]`);
     };
   const without: Declare = () => {};
-  const skipIf = (condition: unknown) => (condition ? Object.assign(without, { each: () => without }) : declare(add));
-  return Object.assign((...declared: Parameters<Declare>) => titled([], declared, ''), { each, for: each, skipIf });
+  const runIf = (condition: unknown) => (condition ? declare(add) : Object.assign(without, { each: () => without }));
+  const skipIf = (condition: unknown) => runIf(!condition);
+  return Object.assign((...declared: Parameters<Declare>) => titled([], declared, ''), {
+    each,
+    for: each,
+    runIf,
+    skipIf,
+  });
 }
 
 export const describe = declare(addSuite) as typeof vitest.describe;
