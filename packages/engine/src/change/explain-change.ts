@@ -37,7 +37,7 @@ export async function explainChange(context: Context, query: ChangeQuery): Promi
 }
 
 async function explainTarget(context: Context, target: ChangeTarget, query: ChangeQuery): Promise<ChangeExplanation> {
-  const place = decodeCursor<[number, number, string]>(query.cursor, [0, 0, '']);
+  const place = decodeCursor(query.cursor, ['number', 'number', 'string']);
   const [offset, nowMs, hashes] = place ?? [0, context.clock.now(), null];
   const loaded = await loadSides(context, target, { ...query, nowMs });
   const sides = { before: loaded.before.view, after: loaded.after.view };

@@ -17,7 +17,7 @@ export type CursorParts = [
 
 /** Parses a report's cursor. Returns null for the first page. Throws `CURSOR_INVALID`. */
 export function readReportCursor(cursor: string | null | undefined): CursorParts | null {
-  const parts = decodeCursor<CursorParts>(cursor, ['', '', 0, 0, 0, '', '', '']);
+  const parts = decodeCursor(cursor, ['string', 'string', 'number', 'number', 'number', 'string', 'string', 'string']);
   if (parts === null) return null;
   const [, , nowMs] = parts;
   if (!Number.isSafeInteger(nowMs) || nowMs < EPOCH_MS_MIN || nowMs > EPOCH_MS_MAX)

@@ -20,7 +20,7 @@ export function tailCursor({ pack_id, line }: TailPlace): string {
 
 /** The place of a cursor; null without one. Throws `CURSOR_INVALID`. */
 export function tailPlace(cursor: string | null | undefined): TailPlace | null {
-  const parts = decodeCursor<[string, string, number]>(cursor, ['', '', 0]);
+  const parts = decodeCursor(cursor, ['string', 'string', 'number']);
   if (parts === null) return null;
   const [name, pack_id, line] = parts;
   if (name !== NAME || !isPackId(pack_id) || !Number.isSafeInteger(line) || line < 0)

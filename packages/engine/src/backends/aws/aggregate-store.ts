@@ -115,7 +115,7 @@ async function listVersions(
   { query, metrics }: { query: VersionQuery; metrics: Directory },
 ): Promise<Page<VersionRow>> {
   const { metric, key, window_start_ms, limit, cursor } = query;
-  const place = decodeCursor<[string, string]>(cursor, ['', '']);
+  const place = decodeCursor(cursor, ['string', 'string']);
   if (metric === undefined || key === undefined) return listAll(table, deadline, { query, place, metrics });
   const prefix =
     window_start_ms === undefined ? `${keyText(key)}#` : windowPlace({ metric, key, window_start_ms }).prefix;

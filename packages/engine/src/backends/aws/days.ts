@@ -102,7 +102,7 @@ function isBehind(end: Place | null, { day, sk }: { day: number; sk: string }): 
 
 /** The position of a cursor; null at the start of the range. */
 function placeOf(cursor: string | null | undefined): Place | null {
-  const place = decodeCursor<[string, string]>(cursor, ['', '']);
+  const place = decodeCursor(cursor, ['string', 'string']);
   if (place === null) return null;
   const [day, sk] = place;
   if (!/^\d{8}$/.test(day)) throw new KitError('CURSOR_INVALID');

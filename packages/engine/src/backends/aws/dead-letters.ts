@@ -47,7 +47,7 @@ async function listDead(
   deadline: Deadline,
   { limit, cursor }: { limit: number; cursor?: string | null },
 ): Promise<Page<DeadLetterRow>> {
-  const [diedMs, id] = decodeCursor<[number, string]>(cursor, [0, '']) ?? [Number.NEGATIVE_INFINITY, ''];
+  const [diedMs, id] = decodeCursor(cursor, ['number', 'string']) ?? [Number.NEGATIVE_INFINITY, ''];
   const taken: TakenMessage[] = [];
   await whileTaken(parts, deadline, async (some) => {
     for (const one of some) taken.push(one);

@@ -9,7 +9,7 @@ export function createFileStore(objects: Objects): FileStore {
     put: (key, bytes) => objects.putOnce(key, bytes),
     get: (key) => objects.get(key),
     async list(prefix, cursor) {
-      const [after] = decodeCursor<[string]>(cursor, ['']) ?? [''];
+      const [after] = decodeCursor(cursor, ['string']) ?? [''];
       if (after !== '' && !after.startsWith(prefix)) throw new KitError('CURSOR_INVALID');
       const { keys, more } = await objects.list(prefix, after);
       const last = keys.at(-1);

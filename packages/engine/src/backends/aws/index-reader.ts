@@ -128,7 +128,7 @@ async function listTimeline(at: Reading, range: PositionRange): Promise<Page<Eve
 }
 
 function timelineCursor({ cursor, from, to }: PositionRange): string | null {
-  const place = decodeCursor<[string]>(cursor, ['']);
+  const place = decodeCursor(cursor, ['string']);
   if (place === null) return null;
   const [position] = place;
   if (position.length !== from.length || position < from || position >= to) throw new KitError('CURSOR_INVALID');
@@ -302,7 +302,7 @@ async function listEntityFailures(
   entityHash: string,
   { query, read }: { query: FailureQuery; read: (item: Item) => FailureRow | null },
 ): Promise<Page<FailureRow>> {
-  const [beyond] = decodeCursor<[string]>(query.cursor, ['']) ?? [null];
+  const [beyond] = decodeCursor(query.cursor, ['string']) ?? [null];
   const { limit } = query;
   const range = {
     from: timeText(query.fromMs),
@@ -321,7 +321,7 @@ async function listSequences(
   producerId: string,
   cursor?: string | null,
 ): Promise<Page<SequenceRow>> {
-  const [beyond] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+  const [beyond] = decodeCursor(cursor, ['string']) ?? [null];
   const page = await table.query(deadline, { pk: sequencePartition(producerId), beyond, limit: PAGE_ROWS });
   const items = page.rows.filter((row) => isUnexpired(row, nowMs)).map((row) => readSequence(row, producerId));
   return { items, next: page.reached === null ? null : encodeCursor([page.reached]) };
@@ -332,7 +332,7 @@ async function listAddresses(
   { table, deadline, nowMs }: Reading,
   cursor?: string | null,
 ): Promise<Page<IndexedAddress>> {
-  const place = decodeCursor<[string, string]>(cursor, ['', '']);
+  const place = decodeCursor(cursor, ['string', 'string']);
   const after = place === null ? null : { pk: place[0], sk: place[1] };
   const { rows, next } = await table.scan(deadline, after, ['p', 'l', 'x', 'y', 'o']);
   const items = rows.map((row) => addressOf(row, nowMs)).filter((address) => address !== null);

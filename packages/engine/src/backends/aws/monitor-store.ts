@@ -39,7 +39,7 @@ export function createMonitorStore({ table, calls }: { table: Table; calls: Call
     listEnded: ({ limit, cursor }) =>
       calls.run(async (deadline) => {
         // Ids are UUIDv7, so their order is that of their making.
-        const [beyond] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+        const [beyond] = decodeCursor(cursor, ['string']) ?? [null];
         const page = await table.query(deadline, { pk: INCIDENTS, descending: true, beyond, limit });
         return {
           items: page.rows.map(incidentOf),

@@ -40,7 +40,7 @@ async function listPacks(
 }
 
 function placeOf(cursor: string | null | undefined): string | null {
-  const [key] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+  const [key] = decodeCursor(cursor, ['string']) ?? [null];
   if (key !== null && !key.startsWith(PREFIX)) throw new KitError('CURSOR_INVALID');
   return key;
 }

@@ -99,7 +99,7 @@ async function listRecords(
   { limit, cursor }: { limit: number; cursor?: string | null },
 ): Promise<Page<ReplayRow>> {
   // Ids are UUIDv7, so their order is that of their making.
-  const [beyond] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+  const [beyond] = decodeCursor(cursor, ['string']) ?? [null];
   const page = await table.query(deadline, { pk: RECORDS, descending: true, beyond, limit });
   return { items: page.rows.map(readRecord), next: page.reached === null ? null : encodeCursor([page.reached]) };
 }

@@ -61,7 +61,7 @@ export function createReplayWindows({ table, calls }: { table: Table; calls: Cal
       }),
     listWindows: (replayId, cursor) =>
       calls.run(async (deadline) => {
-        const [beyond] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+        const [beyond] = decodeCursor(cursor, ['string']) ?? [null];
         const page = await mergedPage(table, deadline, {
           partitions: partitions(replayId),
           beyond,

@@ -63,13 +63,16 @@ export function createAggregateStore({ db, read, write }: HistoryFile): Aggregat
   };
 }
 
-type Place = [metric: string, key: string, window_start_ms: number, version: number];
-
 function listVersions(db: DatabaseSync, query: VersionQuery): Page<VersionRow> {
   const names = (['metric', 'key', 'window_start_ms'] as const satisfies readonly (keyof WindowTarget)[]).filter(
     (name) => query[name] !== undefined,
   );
-  const after = decodeCursor<Place>(query.cursor, ['', '', 0, 0]) ?? ['', '', Number.MIN_SAFE_INTEGER, 0];
+  const after = decodeCursor(query.cursor, ['string', 'string', 'number', 'number']) ?? [
+    '',
+    '',
+    Number.MIN_SAFE_INTEGER,
+    0,
+  ];
   const rows = prepareRows<VersionColumns>(
     db,
     `SELECT * FROM version WHERE (metric, key, window_start_ms, version) > (?, ?, ?, ?)

@@ -24,7 +24,7 @@ export function createFileStore(dir: string): FileStore & Pick<CreateOnlyFiles, 
 }
 
 async function listPage(dir: string, prefix: string, cursor?: string | null): Promise<Page<string>> {
-  const [after] = decodeCursor<[string]>(cursor, ['']) ?? [''];
+  const [after] = decodeCursor(cursor, ['string']) ?? [''];
   const items: string[] = [];
   for await (const key of walk(dir, prefix.replace(/\/$/, ''), after)) {
     items.push(key);

@@ -61,7 +61,7 @@ export function createHourReader(
   return {
     listLate: ({ fromMs, toMs, cursor }) =>
       check(() => {
-        const [after] = decodeCursor<[string]>(cursor, ['']) ?? [null];
+        const [after] = decodeCursor(cursor, ['string']) ?? [null];
         const rows = late.all(after === null ? timeBytes(fromMs) : packBytes(cursorPack(after)), timeBytes(toMs));
         const convert = ({ pack_id }: PackKey) => packText(pack_id);
         return pageOf(rows, convert, { limit: PAGE_ROWS, place: (row) => [convert(row)] });
@@ -76,7 +76,7 @@ export function createHourReader(
     listMoved: (range) => check(() => listMoved(moved, range)),
     list: ({ fromMs, toMs, cursor }) =>
       check(() => {
-        const [after] = decodeCursor<[number]>(cursor, [0]) ?? [null];
+        const [after] = decodeCursor(cursor, ['number']) ?? [null];
         const rows = hours.all(after === null ? bound(fromMs) : after + 1, bound(toMs));
         return pageOf(rows, toHourRow, { limit: PAGE_ROWS, place: ({ hour_ms }) => [hour_ms] });
       }),
@@ -138,7 +138,7 @@ function sliceAt(statement: RowStatement<SliceColumns>, place: SlicePlace): Slic
 }
 
 function listMoved(statement: RowStatement<MovedColumns>, { fromMs, toMs, cursor }: HourRange) {
-  const after = decodeCursor<[string, number]>(cursor, ['', 0]);
+  const after = decodeCursor(cursor, ['string', 'number']);
   const from = after === null ? timeBytes(fromMs) : packBytes(cursorPack(after[0]));
   const rows = statement.all(timeBytes(toMs), from, after === null ? -1 : after[1]);
   return pageOf(rows, toMoved, { limit: PAGE_ROWS, place: ({ pack_id, line }) => [packText(pack_id), line] });

@@ -40,7 +40,7 @@ export function createMonitorStore({ db, read, write }: HistoryFile): MonitorSto
       }),
     listEnded: ({ limit, cursor }) =>
       read(() => {
-        const [before] = decodeCursor<[string]>(cursor, ['']) ?? ['\uffff'];
+        const [before] = decodeCursor(cursor, ['string']) ?? ['\uffff'];
         const items = ended.all(before, limit).map(({ row }) => incidentOf(row));
         const last = items.length < limit ? undefined : items.at(-1);
         return { items, next: last === undefined ? null : encodeCursor([last.incident_id]) };

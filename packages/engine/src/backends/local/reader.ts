@@ -167,7 +167,7 @@ function listPacks(
   statement: RowStatement<PackColumns>,
   range: { fromMs: number; toMs: number; cursor?: string | null },
 ): Page<PackRow> {
-  const after = decodeCursor<[string]>(range.cursor, ['']);
+  const after = decodeCursor(range.cursor, ['string']);
   const from = after === null ? timeBytes(range.fromMs) : packBytes(cursorPack(after[0]));
   const rows = statement.all(from, timeBytes(range.toMs), PAGE_ROWS);
   return pageOf(rows, toPackRow, { limit: PAGE_ROWS, place: (row) => [packText(row.pack_id)] });
@@ -177,7 +177,7 @@ function listFailures(one: Statements, db: DatabaseSync, { query, nowMs }: Asked
   const { oldestFirst = false, fromMs, toMs } = query;
   const start: [number, string, number, string, string] = [oldestFirst ? fromMs : toMs, NO_PACK, 0, '', ''];
   const [received, pack, ...rest] =
-    decodeCursor<[number, string, number, string, string]>(query.cursor, [0, '', 0, '', '']) ?? start;
+    decodeCursor(query.cursor, ['number', 'string', 'number', 'string', 'string']) ?? start;
   const filter = seriesFilter(query);
   const { kinds = FAILURES, code = null } = query;
   const [order, beyond, bound] = oldestFirst ? ['ASC', '>', 'received_ms < ?'] : ['DESC', '<', 'received_ms >= ?'];
@@ -215,7 +215,7 @@ function listSequences(
   query: { producerId: string; cursor: string | null | undefined; skip: readonly StoredSpan[] },
 ): Page<SequenceRow> {
   const { producerId, cursor, skip } = query;
-  const [after] = decodeCursor<[string]>(cursor, ['']) ?? [NO_PACK];
+  const [after] = decodeCursor(cursor, ['string']) ?? [NO_PACK];
   const from = packBytes(cursorPack(after));
   const rows: SequenceColumns[] = [];
   for (const [start, end] of spansBetween(skip)) {
@@ -227,12 +227,12 @@ function listSequences(
 
 /** Lists events first, in order of insertion, then deliveries by event. */
 function listAddresses(one: Statements, cursor?: string | null): Page<IndexedAddress> {
-  const [kind, eventNo, eventId, packId, line] = decodeCursor<[string, number, string, string, number]>(cursor, [
-    '',
-    0,
-    '',
-    '',
-    0,
+  const [kind, eventNo, eventId, packId, line] = decodeCursor(cursor, [
+    'string',
+    'number',
+    'string',
+    'string',
+    'number',
   ]) ?? ['EVENT', 0, '', '', 0];
   if (kind === 'EVENT') {
     const rows = one.rows.addressesAbove(eventNo, PAGE_ROWS);

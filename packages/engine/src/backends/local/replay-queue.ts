@@ -150,7 +150,7 @@ function deadLetters({ db, read, write }: HistoryFile, clock: Clock): Pick<Repla
   return {
     listDead: ({ limit, cursor }) =>
       read(() => {
-        const place = decodeCursor<[number, number]>(cursor, [0, 0]) ?? [Number.MIN_SAFE_INTEGER, 0];
+        const place = decodeCursor(cursor, ['number', 'number']) ?? [Number.MIN_SAFE_INTEGER, 0];
         const rows = page.all(...place, limit);
         const last = rows.length < limit ? undefined : rows.at(-1);
         const next = last && encodeCursor([last.died_ms, last.message_no]);

@@ -56,7 +56,7 @@ function records({ db, read, write }: HistoryFile): Pick<ReplayStore, 'create' |
     list: ({ limit, cursor }) =>
       read(() => {
         // Ids are UUIDv7, so they sort by creation time.
-        const [before] = decodeCursor<[string]>(cursor, ['']) ?? ['\uffff'];
+        const [before] = decodeCursor(cursor, ['string']) ?? ['\uffff'];
         const items = page.all(before, limit).map(toReplayRow);
         const last = items.length < limit ? undefined : items.at(-1);
         return { items, next: last === undefined ? null : encodeCursor([last.replay_id]) };
@@ -179,7 +179,7 @@ function windowReads({
       }),
     listWindows: (replayId, cursor) =>
       read(() => {
-        const place = decodeCursor<[string, string, number]>(cursor, ['', '', 0]) ?? ['', '', Number.MIN_SAFE_INTEGER];
+        const place = decodeCursor(cursor, ['string', 'string', 'number']) ?? ['', '', Number.MIN_SAFE_INTEGER];
         const items = page.all(replayId, ...place, PAGE_WINDOWS).map(toReplayWindow);
         const last = items.length < PAGE_WINDOWS ? undefined : items.at(-1);
         return { items, next: last ? encodeCursor([last.metric, last.key, last.window_start_ms]) : null };

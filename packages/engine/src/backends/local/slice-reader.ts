@@ -159,7 +159,7 @@ function walkOutside(db: DatabaseSync, { query, names, bounds }: Walk): Generato
 type SlicePlace = [day: number, series_no: number, pack: string];
 
 function placeOf(cursor: string | null | undefined): SlicePlace | null {
-  return decodeCursor<SlicePlace>(cursor, [0, 0, '']);
+  return decodeCursor(cursor, ['number', 'number', 'string']);
 }
 
 function cursorPlace(row: SliceKey): CursorPart[] {

@@ -45,7 +45,7 @@ export function createTimelineReader(db: DatabaseSync, parts: Pick<Sources, 'key
 }
 
 function listTimeline(sources: Sources, range: PositionRange, nowMs: number): Page<EventRow> {
-  const after = decodeCursor<[string]>(range.cursor, ['']);
+  const after = decodeCursor(range.cursor, ['string']);
   if (after !== null && (after[0] < range.from || after[0] >= range.to)) throw new KitError('CURSOR_INVALID');
   const to = idBytes(range.to);
   let from = after === null ? idBytes(range.from) : behind(cursorId(after[0]));
