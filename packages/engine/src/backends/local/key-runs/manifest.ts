@@ -36,8 +36,9 @@ export function manifestBytes(files: KeyFiles): Uint8Array | null {
 
 /** The manifest of its bytes. Throws `INDEX_CORRUPT`. */
 export function parseManifest(bytes: Uint8Array): Manifest {
-  const [head = '', body = '', ...end] = Buffer.from(bytes).toString('utf8').split('\n');
-  if (end.length !== 1 || end[0] !== '' || head !== headOf(body)) throw damaged('its manifest');
+  const text = Buffer.from(bytes).toString('utf8');
+  const [, body = ''] = text.split('\n');
+  if (text !== textOf(body)) throw damaged('its manifest');
   return JSON.parse(body) as Manifest;
 }
 
@@ -46,8 +47,7 @@ export async function writeManifest(files: KeyFiles, manifest: Manifest): Promis
   await files.remove(DRAFT).catch(() => undefined);
   const file = await files.create(DRAFT);
   try {
-    const body = JSON.stringify(manifest);
-    await file.write(Buffer.from(`${headOf(body)}\n${body}\n`));
+    await file.write(Buffer.from(textOf(JSON.stringify(manifest))));
     await file.sync();
   } finally {
     await file.close();
@@ -56,6 +56,7 @@ export async function writeManifest(files: KeyFiles, manifest: Manifest): Promis
   await files.syncFolder();
 }
 
-function headOf(body: string): string {
-  return `pik key index, version ${VERSION}, checksum ${crc32(body).toString(16).padStart(8, '0')}`;
+function textOf(body: string): string {
+  const checksum = crc32(body).toString(16).padStart(8, '0');
+  return `pik key index, version ${VERSION}, checksum ${checksum}\n${body}\n`;
 }
