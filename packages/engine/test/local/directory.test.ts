@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalBackend, openLocalRebuild } from '../../src/backends/local/open.ts';
 import { createIds } from '../../src/runtime/ids.ts';
 
-// What opening, rebuilding and cancelling leave in a data directory.
+// The files of a data directory after a start, a rebuild, and a rebuild that was cancelled.
 
 let dir: string;
 beforeEach(() => {
