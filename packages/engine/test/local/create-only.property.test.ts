@@ -98,6 +98,37 @@ describe('a write-once file', () => {
     expect(found).toBeGreaterThan(1);
   });
 
+  it('G1: that was removed does not come back with a power loss, whichever calls failed in between', async () => {
+    const [removed = '', kept = ''] = KEYS;
+    const calls = [1, 2, 3, 4, 5, 6];
+    for (const faults of calls.flatMap((first) => calls.map((second) => [first, second]))) {
+      disk = newDisk();
+      const files = open();
+      for (const key of [removed, kept]) await files.write(key, bytesOf(key));
+      // A second removal may find no file: the first one may have failed behind it.
+      let isGone = false;
+      for (const call of faults) {
+        disk.plan([{ call, kind: 'error' }]);
+        isGone ||= await files.remove(removed).then(
+          () => true,
+          () => false,
+        );
+      }
+      disk.plan([]);
+      if (!isGone) await files.remove(removed);
+      disk.losePower(() => false);
+      expect([faults, await open().read(removed)]).toEqual([faults, null]);
+      expect(await open().read(kept)).toEqual(bytesOf(kept));
+    }
+  });
+
+  it('that never existed can be removed, in a folder that exists or not', async () => {
+    const files = open();
+    await files.write('raw/v1/a/b', Buffer.from('one'));
+    for (const key of ['raw/v1/a/c', 'raw/v1/none/c']) await files.remove(key);
+    expect(await files.read('raw/v1/a/b')).toEqual(Buffer.from('one'));
+  });
+
   it('is refused if other bytes have its name, and those stay', async () => {
     const files = open();
     await files.write('raw/v1/a', Buffer.from('one'));

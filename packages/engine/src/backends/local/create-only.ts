@@ -58,14 +58,18 @@ export function createOnlyFiles(dir: string, errors: FileErrors): CreateOnlyFile
 }
 
 async function remove({ dir }: Store, key: string): Promise<void> {
+  const path = join(dir, key);
+  await ifThere(() => unlink(path));
+  // Also if it is missing: it may have been removed without being durable.
+  await ifThere(() => syncFolder(dirname(path)));
+}
+
+async function ifThere(work: () => Promise<void>): Promise<void> {
   try {
-    await unlink(join(dir, key));
+    await work();
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
-    // It may have been removed without being durable.
-    if ((await access(dirname(join(dir, key))).catch(() => 'missing')) === 'missing') return;
   }
-  await syncFolder(dirname(join(dir, key)));
 }
 
 interface Store {
