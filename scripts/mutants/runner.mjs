@@ -151,13 +151,17 @@ class KeptTestsRunner {
   }
 }
 
-/** The files of `MUTATE_TESTS` without those of `MUTATE_NOT`; both are comma-separated lists of patterns. */
+/**
+ * The files of `MUTATE_TESTS` without those of `MUTATE_NOT`; both are comma-separated lists of patterns. Unless the first is set, files
+ * that replace modules are left out: all test files share their modules here, and would get the replacements too.
+ */
 async function testFiles() {
   const patterns = (list) => list.split(/,(?![^{]*\})/).filter((pattern) => pattern !== '');
   const exclude = [...NEVER, ...patterns(env.MUTATE_NOT ?? '')];
   const files = [];
   for await (const file of glob(patterns(env.MUTATE_TESTS ?? TESTS), { exclude })) files.push(file);
-  return files.sort();
+  const replaces = (file) => readFileSync(file, 'utf8').includes('vi.mock(');
+  return files.filter((file) => env.MUTATE_TESTS !== undefined || !replaces(file)).sort();
 }
 
 export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'kept-tests', KeptTestsRunner)];
