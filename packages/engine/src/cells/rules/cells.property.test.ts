@@ -148,6 +148,27 @@ it('encoding keeps a cell, and equal cells give equal bytes', () => {
   );
 });
 
+it('the order of receipts with equal lags does not matter', () => {
+  const alike = fc.record({
+    ...{ series: fc.constant('a'), imported: fc.constant(false), outcome: fc.constant('ACCEPTED' as const) },
+    ...{ event_ms: fc.constantFrom(START, START + 1_000), received_ms: fc.constant(START + 5_000) },
+    ...{ sent: fc.constant(null), first: fc.constant(0) },
+  });
+  fc.assert(
+    fc.property(fc.array(alike, { maxLength: 30 }), (list) => {
+      const slices = list.map(sliceOf);
+      expect(made(slices.toReversed())).toEqual(made(slices));
+      const [cell] = made(slices);
+      const ids = list.map(({ received_ms, event_ms }, no) => ({ lag: received_ms - event_ms, no }));
+      const [longest, shortest] = [ids.toSorted((a, b) => b.lag - a.lag)[0], ids.toSorted((a, b) => a.lag - b.lag)[0]];
+      const numberOf = (extreme: { event_id: string } | null | undefined) =>
+        extreme ? Number.parseInt(extreme.event_id.slice(0, -1), 32) : undefined;
+      expect([numberOf(cell?.highest), numberOf(cell?.lowest)]).toEqual([longest?.no, shortest?.no]);
+    }),
+    runs(200),
+  );
+});
+
 it('a time lies before or at a whole minute exactly if the minute up to it does', () => {
   fc.assert(
     fc.property(timeMs, fc.integer({ min: -1_000, max: 1_000 }), (ms, near) => {
