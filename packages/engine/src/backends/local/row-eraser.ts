@@ -156,8 +156,9 @@ function eraseRows(one: Statements, pack: PackErasure, { isErased }: Pick<Erased
     one.dropDelivery.run(id, packBytes(pack.pack_id), line);
     one.dropRecheck.run(id, packBytes(pack.pack_id), line);
     const number = one.keys.find(id);
-    const row = number === null ? null : one.rows.get(number);
-    if (number === null || row === null || !isErased(row)) continue;
+    if (number === null) continue;
+    const row = one.rows.get(number);
+    if (row === null || !isErased(row)) continue;
     numbers.push(number);
     if (row.rule === 'key') one.dropPointer.run(idBytes(row.position));
   }
