@@ -62,19 +62,18 @@ describe('a body of mapped records', () => {
     ));
 
   it('keeps a line that is not a mapped record as it is, with the reason', () => {
-    const bad = [
-      '[]',
-      '{',
-      '{"record":"x"}',
-      '{"map":"m 1"}',
-      '{"map":"m 1","record_base64":"!"}',
-      '{"map":"m 1","record":"\\ud800"}',
-    ];
-    for (const line of bad) {
-      const [part] = split(line);
-      expect(part?.record).toEqual({ text: line });
-      expect(part?.around?.[':fault']).toMatch(/^a mapped record /);
-    }
+    const deep = '['.repeat(80) + ']'.repeat(80);
+    for (const [line, why] of [
+      ['[]', 'must be an object'],
+      ['{', 'must be JSON: not JSON at character 1'],
+      [`{"map":"m 1","record":${deep}}`, 'is nested too deeply'],
+      ['{"record":"x"}', 'needs map, the name and version of its map'],
+      ['{"map":"","record":"x"}', 'needs map, the name and version of its map'],
+      ['{"map":"m 1"}', 'needs its bytes: record, a text, or record_base64'],
+      ['{"map":"m 1","record_base64":"!"}', 'needs its bytes: record, a text, or record_base64'],
+      ['{"map":"m 1","record":"\\ud800"}', 'needs its bytes: record, a text, or record_base64'],
+    ] as const)
+      expect(split(line)).toEqual([{ record: { text: line }, around: { ':fault': `a mapped record ${why}` } }]);
     expect(split(Buffer.from([0xff]))).toHaveLength(1);
   });
 

@@ -59,6 +59,14 @@ describe('a batch of Segment', () => {
       runs(500),
     ));
 
+  it('says nothing about its calls by a member that is null', () => {
+    const body = '{"sentAt":null,"integrations":null,"context":{},"batch":[{"a":null}]}';
+    expect(split(body)).toEqual([{ record: { text: '{"a":null}' }, around: { key_name: 'k', context: '{}' } }]);
+    expect(split('{"batch":[1],"sentAt":[2]}')).toEqual([
+      { record: { text: '1' }, around: { key_name: 'k', sentAt: '[2]' } },
+    ]);
+  });
+
   it('is not split if it is not JSON, or has no list of calls', () => {
     for (const body of ['', '{', '{"batch":[', '{"batch":{}}', '[]', '{"batch":[1],"batch":[2]}', '{"batch":[1]}}'])
       expect(split(body)).toBeNull();
