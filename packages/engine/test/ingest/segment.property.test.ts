@@ -59,11 +59,12 @@ describe('a batch of Segment', () => {
       runs(500),
     ));
 
-  it('says nothing about its calls by a member that is null', () => {
+  it('says about its calls what its members say, and nothing by one that is null', () => {
     const body = '{"sentAt":null,"integrations":null,"context":{},"batch":[{"a":null}]}';
     expect(split(body)).toEqual([{ record: { text: '{"a":null}' }, around: { key_name: 'k', context: '{}' } }]);
-    expect(split('{"batch":[1],"sentAt":[2]}')).toEqual([
-      { record: { text: '1' }, around: { key_name: 'k', sentAt: '[2]' } },
+    // A text stays as it is written, but for a time, which is a field.
+    expect(split('{"batch":[1],"sentAt":"now","context":"a text"}')).toEqual([
+      { record: { text: '1' }, around: { key_name: 'k', sentAt: 'now', context: '"a text"' } },
     ]);
   });
 

@@ -1,12 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { KitError } from '@pik/schema';
 import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { send, start } from '@pik/testkit/fixtures/engine/world';
 import { expect, test } from 'vitest';
-import { sweep } from '../../src/ingest/sweep.ts';
+import { parsedEnvelope, sweep } from '../../src/ingest/sweep.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { Telemetry } from '../../src/ports/telemetry.ts';
 import { createContext } from '../../src/runtime/context.ts';
+import { decodePack } from '../../src/storage/rules/pack-codec.ts';
 
 const HOUR = 3_600_000;
 const record = { entity: 1, key: 1, minute: 0, value: 1, broken: false };
@@ -93,4 +95,21 @@ test('G2: a pack is admitted only once it is durable, since repeats are then ans
   isFailing = false;
   expect(await sweep(context, options)).toMatchObject({ packs_admitted: 1 });
   expect(settled).toEqual([...durable.packs.keys()]);
+});
+
+test.each([
+  [{ received_at: 'yesterday' }, 'a receipt has no receive time'],
+  [{ volatile: { version: 1, paths: ['attempt'] } }, 'a receipt has volatile members that are not paths'],
+])('a receipt with %o cannot be parsed again', async (damage, message) => {
+  const backend = createMemoryBackend();
+  await send(start(backend), [record]);
+  const [bytes = new Uint8Array()] = backend.packs.values();
+  const [envelope] = decodePack(gunzipSync(bytes).toString('utf8'));
+  if (envelope === undefined) return expect.unreachable();
+  expect(parsedEnvelope({ ...envelope, volatile: { version: 1, paths: ['/attempt'] } }).event).toMatchObject({
+    entity_id: expect.any(String),
+  });
+  expect(() => parsedEnvelope({ ...envelope, ...damage })).toThrow(
+    expect.objectContaining({ code: 'RAW_CORRUPT', message: expect.stringContaining(message) }),
+  );
 });
