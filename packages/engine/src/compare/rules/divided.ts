@@ -29,7 +29,7 @@ export function dividedDifference(dimensions: readonly Dimension[], rows: Counts
   };
   const [aFigure, bFigure] = [a === undefined ? null : figure(a), b === undefined ? null : figure(b)];
   const delta = aFigure === null || bFigure === null ? null : aFigure - bFigure;
-  const single = delta === null ? [] : dimensions.filter(({ slots, isMany }) => slots.length === 1 && !isMany);
+  const single = delta === null ? [] : dimensions.filter(({ isMany }) => !isMany);
   const divided = single.map((dimension) => dividedBy(dimension, rows, figures));
   return {
     measure: figures.measure,
