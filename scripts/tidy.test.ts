@@ -162,19 +162,32 @@ describe('layers', () => {
 });
 
 describe('dependencies', () => {
-  it('a producer loads no schema library, nor the schemas of all questions', () => {
+  /** The files and packages that a start loads: all but types, and what only a dynamic import loads. */
+  function loader() {
     const loaded = new Set<string>();
     const load = (file: string) => {
       if (loaded.has(file)) return;
       loaded.add(file);
       for (const { from, typeOnly } of file.endsWith('.ts') ? importsOf(file) : []) if (!typeOnly) load(from);
     };
+    return { loaded, load };
+  }
+
+  it('a producer loads no schema library, nor the schemas of all questions', () => {
+    const { loaded, load } = loader();
     for (const entry of ['index', 'outbox', 'testing']) load(`packages/sdk/src/${entry}.ts`);
     for (const entry of ['request-events', 'express-middleware', 'fastify-plugin'])
       load(`packages/${entry}/src/index.ts`);
     expect(loaded).toContain('@pik/schema/events');
     load('packages/schema/src/events.ts');
     expect([...loaded].filter((name) => name === '@pik/schema' || name.startsWith('zod'))).toEqual([]);
+  });
+
+  it('a command that asks a server loads neither the engine nor a compiler of TypeScript', () => {
+    const { loaded, load } = loader();
+    load('packages/cli/src/program.ts');
+    expect(loaded).toContain('@pik/sdk/investigator');
+    expect([...loaded].filter((name) => /^(@pik\/engine|jiti)/.test(name))).toEqual([]);
   });
 
   it('the sdk brings one package besides our own', () => {

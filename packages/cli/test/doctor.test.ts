@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Checked } from '../src/commands/doctor.ts';
+import type { Checked } from '../src/profiles/check-key.ts';
 import { fileOf, type Kit, openKit, runPik } from './support/kit.ts';
 
 const KEY = 'pik_never-shown-never-shown';

@@ -4,6 +4,7 @@ import { printable, tableText } from '@pik/render';
 import { KitError } from '@pik/schema';
 
 import { writeErr, writeOut } from '../output.ts';
+import { keyChecked } from '../profiles/check-key.ts';
 import { profileNamed } from '../profiles/choose.ts';
 import {
   checkName,
@@ -15,7 +16,6 @@ import {
 } from '../profiles/profiles.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { connection, print } from '../session.ts';
-import { keyChecked } from './doctor.ts';
 
 /** Options of `pik login`. */
 export interface LoginOptions {

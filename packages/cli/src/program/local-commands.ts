@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 
-import { doctor } from '../commands/doctor.ts';
 import { keygen } from '../commands/keygen.ts';
 import { login, logout, profiles } from '../commands/login.ts';
 import { outboxDrain, outboxList } from '../commands/outbox.ts';
@@ -104,7 +103,7 @@ export function addDoctor(program: Command, done: Done): void {
   client(program, 'doctor', 'check this machine, the server, the key, the data directory and the config file')
     .option('--data <dir>', 'data directory of a server on this machine', '.pik')
     .option('--config <file>', 'pik.config.ts to check')
-    .action(async (options) => done(await doctor(options)));
+    .action(async (options) => done(await (await import('../commands/doctor.ts')).doctor(options)));
 }
 
 /** Adds `mcp`. */
