@@ -29,7 +29,7 @@ export const REJECT_CODES = {
   TIME_OUT_OF_RANGE: final(400, 'A time lies outside the years 0001 to 9999 in UTC.'),
   RECEIVED_AT_AHEAD: final(400, "An imported record claims a receive time later than the server's clock."),
   SIGNATURE_MISSING: final(401, 'The delivery of a webhook carries no signature of its scheme.'),
-  SIGNATURE_INVALID: final(401, 'The signature of the delivery fits no secret of the webhook.'),
+  SIGNATURE_INVALID: final(401, 'The signature of the delivery matches no secret of the webhook.'),
   SIGNATURE_EXPIRED: final(401, 'The delivery was signed too long before or after its receipt.'),
   PAYLOAD_NOT_CONTAINER: final(400, 'The payload is not an object, an array, or null (a deletion).'),
 } as const satisfies Record<string, ErrorInfo>;
@@ -54,7 +54,7 @@ const REQUEST_CODES = {
   RECEIPT_UNKNOWN: final(404, 'There is no receipt at this address.'),
   RECEIPT_ERASED: final(410, 'The receipt was erased.'),
   ERASURE_UNKNOWN: final(404, 'There is no erasure with this id.'),
-  ERASURE_RUNNING: final(409, 'An erasure was begun and is not finished; it has to be resumed first.'),
+  ERASURE_RUNNING: final(409, 'An erasure is not finished; resume it first.'),
   ERASURES_UNSUPPORTED: final(409, 'This deployment cannot erase.'),
   EVENT_UNKNOWN: final(404, 'The index has no such event.'),
   METRIC_UNKNOWN: final(404, 'The server does not compute this metric.'),
@@ -67,7 +67,7 @@ const REQUEST_CODES = {
   WINDOW_TOO_LARGE: final(422, 'The window has more inputs than the limit; no partial value is computed.'),
   ANSWER_TOO_LARGE: final(422, 'The answer is larger than this deployment can send; ask for fewer items at once.'),
   BUDGET_EXCEEDED: final(422, 'The question exceeds the budget of one answer, and a partial answer is not possible.'),
-  CLIENT_GONE: final(400, 'The client went away before its request or its answer was complete.'),
+  CLIENT_GONE: final(400, 'The client disconnected before its request or its answer was complete.'),
 } as const satisfies Record<string, ErrorInfo>;
 
 /** Errors of the backend. An unavailable store is an error, never a false ACCEPTED. */
@@ -91,7 +91,7 @@ const BACKEND_CODES = {
   LOG_DAMAGED: final(500, 'A file of the signed log is missing, or its bytes are not those that were written.'),
   LOG_CONTENDED: retry(503, 'Another process has appended to the signed log; retrying is safe.'),
   LOG_UNSIGNED: final(409, 'The signed log does not have this hour yet; it is appended once the hour is closed.'),
-  LOG_ENTRY_TOO_LARGE: final(500, 'An entry of the signed log is larger than its form allows.'),
+  LOG_ENTRY_TOO_LARGE: final(500, 'An entry of the signed log is larger than the format allows.'),
   STORE_UNAVAILABLE: retry(503, 'The store of versions, replays and messages cannot be reached.'),
   VERSION_CONTENDED: retry(503, 'Other processes kept appending versions of the same window; retrying is safe.'),
   FILE_EXISTS: final(500, 'Another object is already stored under this key.'),
@@ -115,12 +115,15 @@ const START_CODES = {
   DATA_DIR_UNUSABLE: final(0, 'The data directory cannot be created, read or written.'),
   DATA_DIR_NEWER: final(0, 'The data directory was written by a newer version.'),
   INDEX_CORRUPT: final(0, 'The index file is damaged; `pik rebuild` rebuilds it from the raw log.'),
-  LOG_ROLLBACK: final(
+  LOG_ROLLBACK: final(0, 'The signed log is shorter than a checkpoint that was made of it: a backup was restored.'),
+  LOG_FORKED: final(
     0,
-    'The signed log is shorter than a checkpoint that was made of it: files of a backup were restored.',
+    'The entries of the signed log differ from those of a checkpoint or commit that was made of it.',
   ),
-  LOG_FORKED: final(0, 'The signed log has other entries than a checkpoint or a commit that was made of it.'),
-  LOG_KEY_UNUSABLE: final(0, 'The private key of the signed log is missing, is not its key, or can be read by others.'),
+  LOG_KEY_UNUSABLE: final(
+    0,
+    'The private key of the signed log is missing, is the wrong key, or can be read by others.',
+  ),
   WITNESS_REFUSED: final(0, 'A witness has not signed the checkpoint.'),
   LOG_KEY_INVALID: final(0, 'The text does not name a public key.'),
   INDEX_MISSING: final(0, 'The raw log has packs but the index file is missing; `pik rebuild` rebuilds it.'),

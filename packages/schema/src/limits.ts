@@ -27,13 +27,13 @@ const OTHER_LIMITS = {
   body_decompressed_bytes_max: 16_777_216,
   /** Statements of a request about a record, outside its bytes, such as headers; as JSON. Each receipt stores them. */
   around_bytes_max: 16_384,
-  /** Milliseconds between the time that a webhook has signed and its receipt. */
+  /** Milliseconds by which the time that a webhook signs may differ from the receive time of its delivery. */
   hook_window_ms: 300_000,
-  /** Deliveries with a bad signature that one process keeps for one webhook in a minute; the others are refused unkept. */
+  /** Deliveries with a bad signature that one process keeps for one webhook in a minute; it refuses the others and does not keep them. */
   hook_refusals_per_minute_max: 60,
-  /** Receipts of the requests that share a pack on one machine; a larger request is a pack of its own. */
+  /** Receipts of the requests that share a pack on one machine; a larger request gets a separate pack. */
   group_receipts_max: 2_000,
-  /** Bytes of the records of such requests; a larger request is a pack of its own. */
+  /** Bytes of the records of such requests; a larger request gets a separate pack. */
   group_bytes_max: 4_194_304,
   /** Receipts of a closed hour after which the next file of columns begins; the receipts of a pack stay together. */
   column_file_receipts_max: 200_000,
