@@ -10,12 +10,12 @@ import { clearCase, openCase, saveCase } from '../state/pins.ts';
 export default function CasePage() {
   const { title, pins } = openCase.value;
   return (
-    <Page title="Case" lead="Pinned answers with notes. It stays in this browser until it is exported or cleared.">
+    <Page title="Case" lead="Pinned answers with notes. This browser keeps the case until you clear it.">
       {pins.length === 0 ? (
         <section class="notice">
           <h2>Nothing is pinned</h2>
           <p>
-            <kbd>c</kbd> or Pin on any page puts its answers here, with what was asked, as of when, and a hash.
+            <kbd>c</kbd> or Pin on any page adds its answers here, with the question, the as-of time and a hash.
           </p>
         </section>
       ) : (

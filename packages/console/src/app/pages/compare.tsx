@@ -43,7 +43,7 @@ export default function Compare() {
   return (
     <Page title="Compare" lead="Differences of two groups of receipts, the strongest first.">
       <FieldsForm key={JSON.stringify(fields)} fields={FIELDS} button="Compare">
-        The range above is of receive times. A drag with Shift over a picture puts its box here as group A.
+        The range above is of receive times. To set group A, drag over a picture with Shift.
       </FieldsForm>
       {isAsked ? (
         <Shown of={answer} what="the differences">
@@ -100,7 +100,7 @@ function Findings({ report: { findings, findings_total, a, b } }: { report: Repo
   if (findings.length === 0)
     return (
       <section class="notice">
-        <h2>Nothing sets them apart</h2>
+        <h2>Nothing distinguishes them</h2>
         <p>No condition differs by more than chance explains, corrected for everything that was tried.</p>
       </section>
     );

@@ -33,7 +33,7 @@ export default function DeadLetters() {
             {dead_letters.length === 0 ? (
               <section class="notice">
                 <h2>No dead letters</h2>
-                <p>Every message of every replay was processed, or still is.</p>
+                <p>Every message of every replay was processed, or is still in the queue.</p>
               </section>
             ) : (
               <>

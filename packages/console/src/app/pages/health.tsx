@@ -55,8 +55,8 @@ function HealthOf({ scope }: { scope: Scope }) {
       <Account reports={reports} />
       {muted.value.length > 0 && (
         <p class="note">
-          <a href={link('/gaps')}>{counted(muted.value.length, 'gap')} muted in this browser</a> count as nothing
-          missing.
+          Not counted as missing: <a href={link('/gaps')}>{counted(muted.value.length, 'gap')} muted in this browser</a>
+          .
         </p>
       )}
       <Limits
@@ -67,7 +67,7 @@ function HealthOf({ scope }: { scope: Scope }) {
       <Volume arrivals={reports.arrivals} />
       <p class="dim">
         Red: more than 10 % over the lag limit, a clock at fault, missing windows, 1 % of receipts failing, a storm of
-        repeats, or less than 80 % of a day that has ended. Amber: less of the same.
+        repeats, or less than 80 % of a day that has ended. Amber: the same to a lesser degree.
       </p>
     </>
   );

@@ -23,7 +23,7 @@ export default function Mend() {
   const selection = { code, source, event_type: type, start_time, end_time, time_zone };
   const rule: MendRule | null = isChange(change) ? { change, path: path ?? '', value: value ?? '' } : null;
   return (
-    <Page title="Mend" lead="Nothing is sent before its effect has been shown, and given a reason.">
+    <Page title="Mend" lead="You see the effect and give a reason before anything is sent.">
       <p class="panel">
         Rejected receipts with <span class="badge bad">{code}</span>
         {at !== undefined && (

@@ -31,7 +31,7 @@ export default function NewReplay() {
   const events = event?.split(',') ?? [];
   const isPlanned = event !== undefined || fields.plan === 'true';
   return (
-    <Page title="Plan a replay" lead="Nothing is sent before it has been shown, and given a reason.">
+    <Page title="Plan a replay" lead="You see the plan and give a reason before anything is sent.">
       {event === undefined ? (
         <FieldsForm fields={FIELDS} button="Plan" also={{ plan: 'true' }}>
           By entity, or by source or type with a range, such as from 2026-03-13 to 2026-03-14.

@@ -87,7 +87,7 @@ const TAILS = {
   connecting: 'connecting …',
   live: 'live',
   polling: 'asks every 2 s',
-  lost: 'the server cannot be reached; tries again',
+  lost: 'the server cannot be reached; trying again',
 } as const;
 
 /** How far the search has come, and what arrives. */

@@ -21,7 +21,7 @@ export default function Schema() {
     ...{ drift_from: since, cursor, limit: 50, json_schema: isOne ? true : undefined },
   });
   return (
-    <Page title="Schema" lead="Paths, types and values of payloads as they were really sent.">
+    <Page title="Schema" lead="Paths, types and values of payloads as they were received.">
       <Since />
       <Shown of={answer} what="the payloads">
         {({ series, partial, notes, next_cursor }) => (

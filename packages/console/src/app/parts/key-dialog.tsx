@@ -22,7 +22,7 @@ export function KeyDialog() {
   return (
     <Dialog open={keyWanted.value} title="API key" onClose={close}>
       <form onSubmit={save}>
-        <p>This tab keeps the key until it closes, and sends it in the header of its requests only.</p>
+        <p>This tab keeps the key until it closes, and sends it only in the header of its requests.</p>
         <label class="field">
           Key with the scope <code>investigate</code>
           <input
