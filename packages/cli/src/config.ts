@@ -23,7 +23,7 @@ import { type LogConfig, logFault } from './signed-log/log-config.ts';
 export interface ApiKeyConfig {
   /** Names the caller in logs and receipts. Two keys that may do the same can have it, while one replaces the other. */
   readonly name: string;
-  /** The person or service that answers for the key, such as `alice@shop.example`; the request log names it. Default: nobody is named. */
+  /** The person or service responsible for the key, such as `alice@shop.example`; the request log names it. Default: nobody is named. */
   readonly owner?: string | undefined;
   /** SHA-256 of the key, in hexadecimal. */
   readonly key_sha256: string;

@@ -16,7 +16,7 @@ export const EXIT = {
 
 /** The meaning of 0 and 1 for each command; `no` is null where a command never exits with 1. `docs/cli.md` has the same table. */
 export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; readonly no: string | null }>> = {
-  demo: { yes: 'the demo', no: null },
+  demo: { yes: 'the demo ran', no: null },
   serve: { yes: 'the server stopped on a signal', no: null },
   rebuild: {
     yes: 'every recomputed verdict equals the recorded one',
@@ -27,16 +27,16 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
     yes: 'every recomputed verdict equals the recorded one',
     no: 'a verdict differs, or a pack or file cannot be read',
   },
-  compact: { yes: 'no hour has to wait', no: 'an hour stays open, since a pack is damaged or missing' },
+  compact: { yes: 'every hour that was due is closed', no: 'an hour stays open because a pack is damaged or missing' },
   erase: {
-    yes: 'it is erased, or with --list nothing is unfinished',
-    no: 'nothing was erased: --yes is missing, or it was a dry run; with --list an erasure is unfinished',
+    yes: 'the receipts are erased; with --list, no erasure is unfinished',
+    no: 'nothing was erased: --yes is missing, or it was a dry run; with --list, an erasure is unfinished',
   },
   doctor: { yes: 'no check found a fault', no: 'a check found a fault; warnings do not count' },
   keygen: { yes: 'the key was created', no: null },
   login: { yes: 'the profile is stored', no: 'the server does not accept the key; nothing was stored' },
   logout: { yes: 'the profile is removed', no: null },
-  profiles: { yes: 'the list', no: null },
+  profiles: { yes: 'the list was printed', no: null },
   ingest: {
     yes: 'every record was accepted, as new or as a repeat',
     no: 'a record was rejected, in conflict, or not sent',
@@ -62,8 +62,8 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   events: { yes: 'the entity has events in the range', no: 'it has none' },
   explain: { yes: 'the event was found', no: 'it was not found' },
   'explain change': { yes: 'the change is explained', no: 'the value has no such version' },
-  tail: { yes: 'it was stopped, or has printed as many as --limit says', no: null },
-  sql: { yes: 'the rows', no: null },
+  tail: { yes: 'it was stopped, or printed as many matches as --limit allows', no: null },
+  sql: { yes: 'the rows were printed', no: null },
   export: { yes: 'the file was written', no: null },
   deliver: {
     yes: 'every event was delivered or left out by the transform',
@@ -71,7 +71,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   },
   reconcile: { yes: 'nothing differs', no: 'something differs; the output says what, and why' },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
-  status: { yes: 'nothing needs attention', no: 'something does; the output says what, and since when' },
+  status: { yes: 'nothing needs attention', no: 'something needs attention; the output says what, and since when' },
   verify: {
     yes: 'log and index agree; with --offline or --case: proven',
     no: 'faults were found; with --offline or --case: bytes differ, and 11 to 14 as below',
@@ -94,7 +94,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
     yes: 'the events were sent and their windows computed',
     no: 'a window cannot be computed, or a pack is missing',
   },
-  replays: { yes: 'the list', no: null },
+  replays: { yes: 'the list was printed', no: null },
   'dead-letters': { yes: 'there are no dead letters, or they are back in the queue', no: 'there are dead letters' },
   monitors: {
     yes: 'nothing fires, and every monitor could be judged',
@@ -102,11 +102,11 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   },
   'monitors mute': { yes: 'the monitor is muted', no: 'there is no such monitor' },
   'monitors unmute': { yes: 'the monitor is not muted', no: 'there is no such monitor' },
-  check: { yes: 'nothing is wrong', no: 'something is; 3 if nothing is, but a monitor could not be judged' },
+  check: { yes: 'nothing is wrong', no: 'something is wrong; 3 if nothing is wrong but a monitor could not be judged' },
   history: { yes: 'the value has versions', no: 'it has none' },
-  compute: { yes: 'the value', no: null },
+  compute: { yes: 'the value was printed', no: null },
   mcp: { yes: 'the assistant closed the input', no: null },
-  completion: { yes: 'the script', no: null },
+  completion: { yes: 'the script was printed', no: null },
 };
 
 const USAGE: ReadonlySet<ErrorCode> = new Set([

@@ -14,7 +14,7 @@ export function addMonitors(program: Command, done: Done): void {
     .option('--for <duration>', 'such as 30m, 2h or 3d', '1h')
     .option('--reason <text>', 'why; recorded with who')
     .action((name, options) => muteMonitor(name, options));
-  client(list, 'unmute', 'end the muting of a monitor; what still fires is sent')
+  client(list, 'unmute', 'unmute a monitor; alerts of incidents that still fire are sent')
     .argument('<name>', 'the monitor')
     .action((name, options) => unmuteMonitor(name, options));
   client(program, 'check', 'judge monitors or thresholds once, for cron and CI')
@@ -22,16 +22,16 @@ export function addMonitors(program: Command, done: Done): void {
     .option('--monitor <name>', 'only this monitor of the config; may be given several times', many)
     .option('--source <source>', 'only this source')
     .option('--type <type>', 'only this event type')
-    .option('--silent-after <duration>', 'wrong if --source brought nothing new for so long, such as 2h')
+    .option('--silent-after <duration>', 'wrong if --source sent nothing new for this long, such as 2h')
     .option('--silence', 'wrong if a series is silent for longer than chance explains')
     .option('--gaps', 'wrong if a gap ended within the last day')
     .option('--completeness', 'wrong if a day is forecast to stay below the usual')
     .option('--duplicates', 'wrong if a series repeats far more than usual')
     .option('--drift', 'wrong if payloads have changed in the last day')
-    .option('--max-lag <duration>', 'wrong if 95 of 100 events need longer to arrive')
+    .option('--max-lag <duration>', 'wrong if the p95 of the lag is longer')
     .option('--max-late <share>', 'wrong if a larger share, 0 to 1, is more than two hours late')
-    .option('--max-failures <n>', 'wrong if more receipts fail for one cause', wholeNumber)
+    .option('--max-failures <n>', 'wrong if more receipts than this fail for one cause', wholeNumber)
     .option('--max-failure-share <share>', 'wrong if a larger share of receipts, 0 to 1, fails for one cause')
-    .option('--within <duration>', 'of lag and failures: judge what was received so recently')
+    .option('--within <duration>', 'for lag and failures: judge only what was received within this time')
     .action(async (options) => done(await (await import('./commands/check.ts')).check(options)));
 }

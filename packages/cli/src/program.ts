@@ -159,7 +159,7 @@ function addSending(program: Command, done: Done): void {
 
 function addReports(program: Command, done: Done): void {
   withWatch(
-    withRange(client(program, 'status', 'one screen: do events flow, what needs attention, and since when'), {
+    withRange(client(program, 'status', 'on one screen: do events flow, and what needs attention, since when?'), {
       from: 'start of the range; default 24h ago',
       to: 'end of the range (exclusive)',
     }).option('--include-imported', 'count backfilled events too'),

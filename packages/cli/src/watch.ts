@@ -14,7 +14,7 @@ export interface WatchOptions {
 
 /** Adds `--watch` to a command. */
 export function withWatch(command: Command): Command {
-  return command.option('--watch <seconds>', 'ask again and again, this many seconds apart', wholeNumber);
+  return command.option('--watch <seconds>', 'ask again every this many seconds', wholeNumber);
 }
 
 /**

@@ -113,7 +113,7 @@ it('refuses what is not a data directory, a folder with other files, and one wit
     expect(await refused('restore', dir, '--data', join(dir, 'new'))).toContain('is not a backup');
     // A server without readers has its queue for itself.
     const { code, stdout } = await pik(['backup', join(dir, 'to'), '--data', data]);
-    expect([code, stdout]).toEqual([0, expect.stringContaining('The queue is not in it')]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('The backup lacks the queue')]);
     expect(await refused('restore', join(dir, 'to'), '--data', data)).toContain('has files');
     writeFileSync(join(dir, 'to', 'backup.json'), '{"format":1,"state":"RUNNING","at":"2026-01-01"}');
     expect(await refused('restore', join(dir, 'to'), '--data', join(dir, 'new'))).toContain('never completed');

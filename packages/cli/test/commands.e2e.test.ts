@@ -86,7 +86,7 @@ describe('commands against a server', () => {
   it('a report page names the next page, and that page has the rest', async () => {
     const page = ['duplicates', '--include-imported', '--type', 'order.placed', '--worst', '2'];
     const first = (await ask(...page)).stdout;
-    expect(first).toContain('a page of 1 group and 3 repeated events; the next one: --cursor ');
+    expect(first).toContain('a page of 1 group and 3 repeated events; next page: --cursor ');
     const [, cursor = ''] = / --cursor (\S+)/.exec(first) ?? [];
     const second = (await ask(...page, '--cursor', cursor)).stdout;
     expect(second).not.toContain('a page of');

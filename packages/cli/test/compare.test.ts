@@ -22,7 +22,7 @@ describe('pik compare', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('A: 50 receipts of outcome = REJECTED');
     expect(stdout).toMatch(/payload\.release == "v2" +100\.0 % +0\.0 % +∞/);
-    expect(stdout).toContain('outcome (the groups are chosen by it)');
+    expect(stdout).toContain('outcome (the groups are defined by it)');
   });
 
   it('says when nothing distinguishes them, and prints the parts of a difference', async () => {

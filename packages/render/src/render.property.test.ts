@@ -158,7 +158,7 @@ describe('a report', () => {
     expect(viewText(lagView(lagOf(many, {}), { ...ALL, rowsMax: 11 }))).toContain('and 1 more group (');
     expect(viewText(lagView(lagOf(many, {}), ALL))).not.toContain('a page of');
     const page = { ...lagOf(many, {}), groups_total: 1_300, next_cursor: 'eyJ' };
-    expect(viewText(lagView(page, ALL))).toContain('a page of 1,300 groups; the next one: --cursor eyJ');
+    expect(viewText(lagView(page, ALL))).toContain('a page of 1,300 groups; next page: --cursor eyJ');
   });
 
   it('that is empty says so, and names the filter that left nothing', () => {

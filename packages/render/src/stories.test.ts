@@ -169,7 +169,7 @@ describe('a report that was cut', () => {
       expect(form).toContain(
         'event times from the start of the range to 2026-01-07T00:00:00Z, and a part of 2026-01-06',
       );
-      expect(form).toContain('the next page goes on with the rest');
+      expect(form).toContain('the next page has the rest');
       expect(form).toContain('c1');
       expect(form).toContain('it takes too long');
     }

@@ -55,7 +55,7 @@ export function hiddenLine(count: number, word: string, { rowsMax, fullAnswer }:
 
 /** The "next page" line; empty on the last page. */
 export function nextLine(next_cursor: string | null, of: string, { next }: ViewOptions): TextBlock[] {
-  return next_cursor === null ? [] : [text(`a page of ${of}; the next one: ${next(next_cursor)}`)];
+  return next_cursor === null ? [] : [text(`a page of ${of}; next page: ${next(next_cursor)}`)];
 }
 
 /**
@@ -72,7 +72,7 @@ export function coveredLine(
   const to = end_time === null ? 'its end' : shortTime(end_time);
   const times = basis === 'event' ? 'event times' : 'receive times';
   const parts = days.length === 0 ? '' : `, and a part of ${days.join(' and ')}`;
-  const rest = next_cursor === null ? 'pages before it have the rest' : 'the next page goes on with the rest';
+  const rest = next_cursor === null ? 'earlier pages have the rest' : 'the next page has the rest';
   return [text(`${what === undefined ? 'covers' : `${what}:`} ${times} from ${from} to ${to}${parts}; ${rest}`)];
 }
 

@@ -36,7 +36,7 @@ export const replayAction = defineAction({
       max: 100,
       placeholder: 'metric',
     }),
-    as_of: instant('events received by then; default now'),
+    as_of: instant('only events received by then; default now'),
     limit: count(LIMITS.replay_events_per_call_max, 'maximum number of events per call; default 10,000'),
     include_duplicates: toggle('also send repeated receipts; they change no value'),
     dry_run: toggle('predict the new values without sending anything'),
@@ -46,7 +46,7 @@ export const replayAction = defineAction({
       example: '01890a5d-ac96-774b-bcce-b302099a8057',
     }),
     cursor: text(4096, 'cursor of the next part, from the part before', { placeholder: 'cursor' }),
-    plan_hash: formed(SHA256, 'of a dry run: nothing is sent if the selection or a version has changed since', {
+    plan_hash: formed(SHA256, 'hash of a dry run: nothing is sent if the selection or a version has changed since', {
       placeholder: 'hash',
       example: '0'.repeat(64),
     }),
@@ -116,7 +116,7 @@ export const unmuteMonitorAction = defineAction({
   scope: 'operate',
   exposes: 'ids',
   form: 'whole',
-  summary: 'End the muting of a monitor; incidents that still fire are sent.',
+  summary: 'Unmute a monitor; alerts of incidents that still fire are sent.',
   params: monitorName,
   answer: monitorViewSchema,
 });

@@ -80,13 +80,13 @@ const define = <const T extends Record<string, Route>>(routes: T): T => routes;
 const ingestQuery = { dry_run: toggle('show the outcome that each would have; store and count nothing') };
 const ownQuery = {
   ...ingestQuery,
-  mapped: toggle('each line of NDJSON holds a record of another system, and the event that a map read in it'),
+  mapped: toggle('each line of NDJSON holds a record of another system, and the event that a map read from it'),
 };
 const importQuery = {
   ...ownQuery,
   first_line: count(
     LIMITS.file_line_max,
-    'line, or place, of the first record in its file: of records that claim one receive time, the earlier is first',
+    'line, or place, of the first record in its file; if records claim the same receive time, the earlier one is first',
   ),
 };
 
@@ -181,7 +181,7 @@ export const ROUTES = define({
     scope: 'investigate',
     audit: 'none',
     exposes: 'payload',
-    summary: 'The questions as tools of the Model Context Protocol; each call of a tool is a request of its own.',
+    summary: 'The questions as tools of the Model Context Protocol; each tool call is a separate request.',
   },
   healthz: {
     ...own,
@@ -190,7 +190,7 @@ export const ROUTES = define({
     summary: 'Whether events can be stored, and the state of the server.',
     response: healthSchema,
   },
-  openapi: { ...own, path: '/openapi.json', scope: null, summary: 'This surface as OpenAPI 3.1.' },
+  openapi: { ...own, path: '/openapi.json', scope: null, summary: 'This API as OpenAPI 3.1.' },
   metrics: { ...own, path: '/metrics', scope: 'investigate', summary: 'Metrics in the Prometheus text format.' },
 });
 

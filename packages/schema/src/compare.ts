@@ -157,10 +157,10 @@ export const compareQuestion = defineQuestion({
   audit: 'sensitive',
   exposes: 'payload',
   form: 'page',
-  summary: 'What is different about these receipts, compared with those?',
+  summary: 'How do these receipts differ from those?',
   query: {
     a: expression('expression of group A; default: every receipt of the range'),
-    b: expression('expression of group B; default: the rest of the range, or that of A in another range'),
+    b: expression('expression of group B; default: the rest of the range or, with another range, the expression of A'),
     where: expression('expression that the receipts of both groups match'),
     ...range,
     b_from: moment('start of the range of group B; default: the range of A'),

@@ -84,7 +84,7 @@ export const completenessQuestion = defineQuestion({
     by: withDefault(seriesDimensions, []),
     include_imported,
     closed_after_ms: withDefault(
-      durationMs(999_999_999, 'how long after its end a day counts as finally known; default seven days'),
+      durationMs(999_999_999, 'how long after its end a day is closed; default seven days'),
       7 * 24 * 60 * 60 * 1000,
     ),
     ...reportPage,

@@ -221,9 +221,9 @@ export const verifyQuestion = defineQuestion({
   path: '/verify',
   exposes: 'ids',
   form: 'listing',
-  summary: 'Check log, index and closed hours against each other, a part of a stored day per call.',
+  summary: 'Compare log, index and closed hours, a part of a stored day per call.',
   query: {
-    since: moment('only packs and closed hours stored since then, and no rows of the index or versions'),
+    since: moment('only packs and closed hours stored since then; skips index rows and versions'),
     cursor,
   },
   answer: verifyPageSchema,

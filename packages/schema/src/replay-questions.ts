@@ -12,7 +12,7 @@ export const replaysQuestion = defineQuestion({
   path: '/replays',
   exposes: 'ids',
   form: 'listing',
-  summary: 'Replays with their requester, time and reason; the latest first.',
+  summary: 'Replays with requester, time and reason; the latest first.',
   query: page,
   answer: replayPageSchema,
   pages: ['replays'],

@@ -106,7 +106,7 @@ export const schemaQuestion = defineQuestion({
     as_of,
     time_zone,
     drift_from: moment('say what has changed in the payloads received since this time'),
-    json_schema: toggle('with the JSON Schema of what was really sent'),
+    json_schema: toggle('add the JSON Schema of the received payloads'),
     limit: withDefault(count(LIMITS.page_items_max, 'sources and types of one page'), 50),
     cursor,
   },

@@ -18,7 +18,7 @@ export async function backup(
     const lines = [`${counted(files, 'file')} in ${to}; ${grouped(copied)} copied now, ${grouped(bytes / MB)} MB.`];
     if (!has_history)
       lines.push(
-        'The queue is not in it: the server has it for itself (--readers 0). A restore repeats no waiting message.',
+        'The backup lacks the queue, which the server holds exclusively (--readers 0): a restore loses waiting messages.',
       );
     return lines.join('\n');
   });

@@ -65,7 +65,7 @@ async function checkOne(ask: Parameters<typeof judgeMonitor>[0], monitor: Monito
       : {
           ...head,
           state: 'UNKNOWN',
-          fault: 'the answer does not decide it: it is incomplete, or has no number',
+          fault: 'the answer does not decide this: it is incomplete or has no number',
           findings: [],
         };
   } catch (error) {
@@ -78,7 +78,7 @@ async function checkOne(ask: Parameters<typeof judgeMonitor>[0], monitor: Monito
 const STOPS: ReadonlySet<string> = new Set(['NETWORK', 'TIMEOUT', 'UNAUTHENTICATED', 'FORBIDDEN', 'ANSWER_NOT_OURS']);
 
 function checkedText({ name, state, watches, fault, findings }: Checked): string {
-  const head = `${state.padEnd(8)}${name}: rings when ${watches}`;
+  const head = `${state.padEnd(8)}${name}: fires when ${watches}`;
   if (fault !== null) return `${head}\n        ${fault}`;
   return [head, ...findings.flatMap(({ sentence, command }) => [`        ${sentence}`, `        ${command}`])].join(
     '\n',
@@ -93,7 +93,7 @@ async function monitorsOf(options: CheckOptions): Promise<readonly Monitor[]> {
     throw new KitError('CONFIG_INVALID', 'pik check needs --config with monitors, or what to check, such as --silence');
   }
   if (asked.length > 0)
-    throw new KitError('CONFIG_INVALID', 'pik check takes the monitors of --config, or thresholds, and not both');
+    throw new KitError('CONFIG_INVALID', 'pik check takes either the monitors of --config or thresholds, not both');
   const { monitors = [] } = await loadConfig(options.config ?? 'pik.config.ts');
   const names = options.monitor ?? monitors.map(({ name }) => name);
   if (names.length === 0) throw new KitError('CONFIG_INVALID', 'the config declares no monitors');

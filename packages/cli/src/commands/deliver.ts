@@ -106,7 +106,7 @@ function openJournal(record: DeliveryRecord, { journal: dir, resume }: DeliverOp
   const { target, transform } = journal.record;
   if (target === record.target && transform === record.transform) return journal;
   journal.close();
-  throw new KitError('REQUEST_INVALID', `${dir} is of a delivery to ${target}, with another target or transform`);
+  throw new KitError('REQUEST_INVALID', `${dir} belongs to a delivery to ${target}, with another target or transform`);
 }
 
 interface Reading {

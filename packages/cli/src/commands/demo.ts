@@ -56,8 +56,8 @@ async function showAll(connection: Connection, quakes: readonly Quake[]): Promis
   const served = await investigator.getMetrics();
   if (!served.some(({ metric }) => metric === 'earthquakes'))
     throw new KitError('METRIC_UNKNOWN', `${connection.url} does not serve the metric earthquakes`);
-  heading(`1. ${grouped(quakes.length)} earthquakes go in, and then all of them a second time`);
-  say('They are a backfill: the time of the last revision stands in for the time of the arrival.');
+  heading(`1. ${grouped(quakes.length)} earthquakes are sent, and then all of them again`);
+  say('They are a backfill: the time of the last revision is used as the receive time.');
   const first = await sendAll(connection, { label: 'first pass', quakes });
   const second = await sendAll(connection, { label: 'second pass', quakes });
   const outcomes = ['ACCEPTED', 'DUPLICATE', 'CONFLICT', 'REJECTED', 'UNDELIVERED'];
@@ -91,7 +91,7 @@ async function showConsole(url: string, interrupts: Interrupts): Promise<void> {
     interrupts.act = resolve;
   });
   say(`${url}/ui?from=all&imported=true`);
-  say('The kit stays up; Ctrl+C ends it and removes its data.');
+  say('The kit runs until Ctrl+C, which also removes its data.');
   await interrupted;
 }
 
@@ -163,5 +163,5 @@ async function showVerification(investigator: Investigator): Promise<void> {
     faults += page.faults.length;
   }
   say(`${grouped(receipts)} receipts were read again from the log and compared with the index: ${faults} faults.`);
-  say('Two of them are reports: each producer says at its end how many events it numbered.');
+  say('Two of them are reports: when it closes, each producer reports how many events it numbered.');
 }

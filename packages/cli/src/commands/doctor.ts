@@ -95,7 +95,7 @@ function clock(date: string | null, hereMs: number): Checked {
   if (Math.abs(aheadMs) <= CLOCK_MS_MAX)
     return { check: 'clock', result: 'ok', text: "the server's clock agrees with this machine's" };
   const way = aheadMs > 0 ? 'ahead of' : 'behind';
-  const text = `the server's clock is ${durationText(Math.abs(aheadMs))} ${way} this machine's: lag and as-of times are off by that`;
+  const text = `the server's clock is ${durationText(Math.abs(aheadMs))} ${way} this machine's: lag and as-of times are off by that much`;
   return { check: 'clock', result: 'warning', text };
 }
 

@@ -75,12 +75,12 @@ async function eraseAsked(context: Context, options: EraseOptions, asked: Erasur
   if (unfinished !== undefined)
     throw new KitError(
       'ERASURE_RUNNING',
-      `the erasure ${unfinished} is not finished; \`pik erase --resume\` does the rest`,
+      `the erasure ${unfinished} is not finished; \`pik erase --resume\` finishes it`,
     );
   if (options.replay === true) {
     const record = await replayErasures(context, null);
     if (record !== null) printDone(options, record, null);
-    else print(options, { lines: 0 }, () => 'Nothing that was erased is back in the log.');
+    else print(options, { lines: 0 }, () => 'The log has nothing that the recorded erasures had erased.');
     return true;
   }
   if (asked === null) throw new KitError('REQUEST_INVALID', 'name what to erase: --entity, --file or --receipt');
@@ -140,8 +140,8 @@ function doneText({ erasure_id, lines, packs, counts, hours, residual }: Erasure
   return [
     `Erased ${counted(lines, 'receipt')}${lines === 0 ? '' : ` (${countsText(counts)})`} in ${counted(packs, 'pack')} of ${counted(hours, 'hour')}.`,
     `Erasure ${erasure_id}`,
-    ...(salt === null ? [] : [`Salt of its subject tag, shown only now: ${salt}`]),
-    'Not reached:',
+    ...(salt === null ? [] : [`Salt of the subject tag, shown only once: ${salt}`]),
+    'Not erased here:',
     ...residual.map(({ what, until }) => `  ${what}, until ${until}`),
   ].join('\n');
 }
@@ -163,7 +163,7 @@ function printList(options: EraseOptions, records: readonly ErasureRecord[], unf
     ]);
     const lines =
       rows.length === 0 ? ['Nothing was erased.'] : [tableText(['asked', 'erasure', 'receipts', 'packs', 'why'], rows)];
-    for (const id of unfinished) lines.push(`The erasure ${id} is not finished; \`pik erase --resume\` does the rest.`);
+    for (const id of unfinished) lines.push(`The erasure ${id} is not finished; \`pik erase --resume\` finishes it.`);
     return lines.join('\n');
   });
   return unfinished.length === 0;

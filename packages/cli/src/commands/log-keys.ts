@@ -28,10 +28,10 @@ export async function logRestore(options: LogCommandOptions & { readonly reason:
     for (const target of parts.targets)
       if ((await target.read('checkpoint').catch(() => null)) !== null)
         return restoreLog(parts, { target, reason: options.reason });
-    throw new KitError('CONFIG_INVALID', 'no copy of the log that the config names can be read');
+    throw new KitError('CONFIG_INVALID', 'none of the copies of the log that the config names can be read');
   });
   const { size = 0 } = head ?? {};
-  show(options, { size }, () => `The log has ${size} entries again; the last one notes the backup.`);
+  show(options, { size }, () => `The log has ${size} entries again; the last one records the restored backup.`);
 }
 
 type Parts = { readonly backend: LocalBackend; readonly keys: LocalBackend['logKeys'] } & ReturnType<typeof logOptions>;

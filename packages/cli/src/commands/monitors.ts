@@ -48,11 +48,11 @@ function monitorsText(list: readonly MonitorView[]): string {
     const until = muted === null ? '' : `until ${shortTime(muted.until)}`;
     return [name, state, checked_at === null ? '' : shortTime(checked_at), until, watches];
   });
-  const lines = [tableText(['monitor', 'state', 'judged', 'muted', 'rings when'], rows)];
+  const lines = [tableText(['monitor', 'state', 'judged', 'muted', 'fires when'], rows)];
   for (const { name, fault, incidents, left_out } of list) {
     if (fault !== null) lines.push(`${name} could not be judged: ${fault}`);
     for (const incident of incidents) for (const line of ['', ...incidentLines(incident)]) lines.push(line);
-    if (left_out > 0) lines.push(`${name}: ${counted(left_out, 'condition')} more have no incident of their own`);
+    if (left_out > 0) lines.push(`${name}: ${counted(left_out, 'condition')} more, beyond the limit of open incidents`);
   }
   return lines.join('\n');
 }
@@ -60,7 +60,7 @@ function monitorsText(list: readonly MonitorView[]): string {
 function incidentLines({ monitor, state, fired_at, seen_at, sentence, command, link, sent }: Incident): string[] {
   const since = shortTime(fired_at ?? seen_at);
   const faults = sent.flatMap(({ sink, fault, tries }) =>
-    fault === null ? [] : [`  ${sink} has no message yet (${counted(tries, 'attempt')}): ${fault}`],
+    fault === null ? [] : [`  ${sink} has not accepted a message yet (${counted(tries, 'attempt')}): ${fault}`],
   );
   const shown = [`  ${command}`, ...(link === null ? [] : [`  ${link}`])];
   return [`${state} since ${since}, ${monitor}`, `  ${sentence}`, ...shown, ...faults];
@@ -75,7 +75,7 @@ export async function muteMonitor(name: string, options: MuteOptions): Promise<v
   print(
     options,
     view,
-    () => `${name} is muted until ${shortTime(view.muted?.until ?? '')}: no sink hears of what fires.`,
+    () => `${name} is muted until ${shortTime(view.muted?.until ?? '')}: its new incidents send no alerts.`,
   );
 }
 

@@ -36,7 +36,7 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
       if (aside !== null) lines.push(`The old index is kept in ${aside}.`);
       if (summary.unrecorded > 0)
         lines.push(`${counted(summary.unrecorded, 'pack')} had no recorded verdicts to compare.`);
-      if (differing.length === 0) lines.push('Every recorded verdict came out the same.');
+      if (differing.length === 0) lines.push('Every recomputed verdict equals the recorded one.');
       else
         lines.push(
           `${counted(differing.length, 'verdict differs', 'verdicts differ')} from the recorded answer:`,
@@ -49,7 +49,8 @@ export async function rebuild({ data, json }: RebuildOptions): Promise<boolean> 
         lines.push(
           `Restored from their files: ${counted(restored.versions, 'version')} and ${counted(restored.replays, 'replay')}.`,
         );
-      if (hadHours) lines.push('The server closes the hours again, from their files; `pik compact` does so at once.');
+      if (hadHours)
+        lines.push('The server will close the hours again, from their files; `pik compact` does so at once.');
       if (work.historyLost) lines.push('Queued messages are lost: repeat the recent replays that `pik replays` lists.');
       for (const file of restored.unreadable) lines.push(`The file ${file} cannot be read.`);
       for (const pack of unreadable) lines.push(`The pack ${pack} was answered before but can no longer be read.`);

@@ -45,7 +45,7 @@ export async function reconcile(file: string | undefined, options: ReconcileOpti
   if (rows === null) writeOut(`${text({ totals, causes, shown })}\n`);
   else rows.end();
   if (unnamed.count > 0)
-    writeErr(`note: ${counted(unnamed.count, 'receipt')} without a value at ${options.id} took no part\n`);
+    writeErr(`note: not compared: ${counted(unnamed.count, 'receipt')} without a value at ${options.id}\n`);
   return totals.missing_here + totals.missing_there + totals.different === 0;
 }
 

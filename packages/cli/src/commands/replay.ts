@@ -132,7 +132,7 @@ function planText(plan: ReplayPlan): string {
     );
   if (plan.beyond_limit > 0)
     lines.push(
-      `One call would leave out ${grouped(plan.beyond_limit)} of them: the replay takes ${counted(plan.calls, 'call')}.`,
+      `The limit of one call leaves out ${grouped(plan.beyond_limit)} of them: the replay takes ${counted(plan.calls, 'call')}.`,
     );
   for (const key of plan.raw_missing) lines.push(`Missing in the raw log: ${key}`);
   const listed = plan.windows.filter(({ changes, problem }) => changes || problem !== null);

@@ -43,7 +43,7 @@ export interface ServeOptions {
   readonly host: string;
   readonly data: string;
   readonly config?: string | undefined;
-  /** The number of threads for questions; 0: the thread of ingest answers them. Default: by the number of processors. */
+  /** The number of threads for questions; 0: the main thread answers them. Default: by the number of processors. */
   readonly readers?: string | undefined;
   /** The number of threads that parse requests; 0: the thread of ingest does it. Default: by the number of processors. */
   readonly parsers?: string | undefined;

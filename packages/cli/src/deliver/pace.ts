@@ -5,7 +5,7 @@ export interface Pace {
 }
 
 /**
- * Limits sending to `perSecond` events. With `speed`, events are also as far apart as they were: 1 is their own speed, 10 ten times it.
+ * Limits sending to `perSecond` events. With `speed`, it also keeps the intervals between events: 1 as they were, 10 ten times faster.
  */
 export function createPace({ perSecond, speed }: { perSecond: number; speed: number | null }): Pace {
   let nextMs = Number.NEGATIVE_INFINITY;

@@ -54,8 +54,8 @@ async function countDay(investigator: Investigator, day: string): Promise<DayCou
 }
 
 async function showReplayAtEnd(investigator: Investigator, day: DayCount): Promise<void> {
-  heading(`6. The count of ${day.day} as known at its end is kept: the day is replayed as of then`);
-  say('A replay sends stored events again; what the processor computes from them is kept as a version.');
+  heading(`6. The count of ${day.day} as known at its end is stored: the day is replayed as of then`);
+  say('A replay sends stored events again; the processor stores the value that it computes from them as a version.');
   const plan = await planDay(investigator, day, day.end);
   printPlan(plan);
   await applyAndTell(plan, 'as known at the end of the day');

@@ -14,7 +14,7 @@ export function addDemo(program: Command): void {
     .description('a week of real earthquakes: what came twice, what came late, and why the count of a day changed')
     .option('--limit <n>', 'send only this many earthquakes', wholeNumber, '1707')
     .option('--once', 'end at once, also on a terminal')
-    .option('--url <url>', 'an empty kit that serves the metric earthquakes; default: one of its own')
+    .option('--url <url>', 'an empty kit that serves the metric earthquakes; default: starts its own')
     .option('--api-key <key>', 'key of that kit; default PIK_API_KEY')
     .action(async (options) => (await import('../commands/demo.ts')).demo(options));
 }
@@ -30,11 +30,11 @@ export function addServer(program: Command, done: Done): void {
     .option('--config <file>', 'pik.config.ts with catalog, aggregates and API keys')
     .option(
       '--readers <n>',
-      'threads for questions; 0: the thread of ingest answers them. Default: 1, or 2 with more than two processors',
+      'threads for questions; 0: the main thread answers them. Default: 1, or 2 with more than two processors',
     )
     .option(
       '--parsers <n>',
-      'threads that parse requests above 32 KB; 0: the thread of ingest does it. Default: one less than the number of processors, at most 4',
+      'threads that parse requests above 32 KB; 0: the main thread parses them. Default: one less than the number of processors, at most 4',
     )
     .option('--no-worker', 'leave replay messages in the queue')
     .action(async (options) => (await import('../commands/serve.ts')).serve(options));
@@ -54,17 +54,17 @@ export function addServer(program: Command, done: Done): void {
     .action(async (options) => done(await (await import('../commands/compact.ts')).compact(options)));
   program
     .command('backup')
-    .description('copy a data directory while its server runs; an earlier backup gets what is new')
+    .description('copy a data directory while its server runs; into an earlier backup, copy only new files')
     .argument('<folder>', 'missing, empty, or an earlier backup of the directory')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--json', 'write JSON')
     .action(async (folder, options) => (await import('../commands/backup.ts')).backup(folder, options));
   program
     .command('restore')
-    .description('copy a backup to a new data directory, and make its index again')
+    .description('copy a backup to a new data directory, and rebuild its index')
     .argument('<folder>', 'the backup')
     .requiredOption('--data <dir>', 'new data directory: missing or empty')
-    .option('--incomplete', 'also a backup that was never completed')
+    .option('--incomplete', 'accept a backup that was never completed')
     .option('--json', 'write JSON')
     .action(async (folder, options) => done(await (await import('../commands/backup.ts')).restore(folder, options)));
   program
@@ -72,7 +72,7 @@ export function addServer(program: Command, done: Done): void {
     .description('create an API key')
     .requiredOption('--name <name>', 'name of the user or service that gets the key')
     .option('--scopes <scopes>', 'permissions, comma-separated', 'ingest')
-    .option('--owner <owner>', 'person or service that answers for the key')
+    .option('--owner <owner>', 'person or service responsible for the key')
     .option('--origin <origin>', 'for pages of this origin only; may be given several times', many)
     .option('--json', 'write JSON')
     .action((options) => keygen(options));
@@ -84,13 +84,13 @@ export function addErasure(program: Command, done: Done): void {
     .command('erase')
     .description('erase the receipts of an entity from log and index; stop the server first')
     .option('--entity <id>', 'all receipts of this entity; may be given several times', many)
-    .option('--file <file>', 'all receipts of the entities in this file, an id per line')
-    .option('--receipt <pack/line>', 'this receipt alone; may be given several times', many)
-    .option('--reason <text>', 'why; recorded for good, so name no person')
+    .option('--file <file>', 'all receipts of the entities in this file, one id per line')
+    .option('--receipt <pack/line>', 'only this receipt; may be given several times', many)
+    .option('--reason <text>', 'why; kept forever, so name no person')
     .option('--dry-run', 'count what would be erased, and write nothing')
     .option('--yes', 'erase; it cannot be undone')
-    .option('--resume', 'do the rest of an erasure that was interrupted')
-    .option('--replay', 'after a restore: erase again what earlier erasures had erased')
+    .option('--resume', 'finish an erasure that was interrupted')
+    .option('--replay', 'after a restore: repeat the recorded erasures')
     .option('--list', 'list the erasures')
     .option('--data <dir>', 'data directory', '.pik')
     .option('--config <file>', 'pik.config.ts with the copies of the log')
@@ -133,7 +133,7 @@ export function addOutboxes(program: Command, done: Done): void {
 export function addProfiles(program: Command, done: Done): void {
   program
     .command('login')
-    .description('store a server and its key as a profile of this user, after the server has accepted the key')
+    .description('store a server and its key as a profile of this user, once the server has accepted the key')
     .option('--profile <name>', 'name of the profile; default PIK_PROFILE, else default')
     .option('--url <url>', `URL of the kit; default PIK_URL, else that of the profile, else ${DEFAULT_URL}`)
     .option(
@@ -151,7 +151,7 @@ export function addProfiles(program: Command, done: Done): void {
   program
     .command('profiles')
     .description('list the profiles, without their keys')
-    .option('--use <name>', 'make this one the current one')
+    .option('--use <name>', 'make this profile the current one')
     .option('--json', 'write only JSON to standard output')
     .action((options) => profiles(options));
 }

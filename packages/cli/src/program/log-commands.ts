@@ -12,7 +12,7 @@ export function addVerification(program: Command, done: Done): void {
     .option('--since <time>', 'check only packs and closed hours stored since then')
     .option('--offline <dir>', 'check an export of the signed log instead, without a server')
     .option('--case <file>', 'check the proof of one event instead, without a server')
-    .option('--key <vkey>', 'public key that you trust, of the log now or before a rotation')
+    .option('--key <vkey>', 'public key of the log that you trust, now or before a rotation')
     .option('--pin <file>', 'with --offline: checkpoint that you kept; the log must continue it')
     .option('--witness <vkey>', 'key of a witness that must have signed too; may be given several times', many)
     .option('--quorum <n>', 'with --offline: how many of the witnesses must have signed; default all', wholeNumber)
@@ -22,7 +22,7 @@ export function addVerification(program: Command, done: Done): void {
       if (options.offline !== undefined) return done(await verifyOffline(options.offline, options));
       return done(await verifyProof(options.case, options));
     });
-  const cases = program.command('case').description('files that prove something without the server');
+  const cases = program.command('case').description('files that prove an event without a server');
   client(cases, 'export', 'write a file that proves that an event was received; check it with `verify --case`')
     .argument('<event-id>')
     .requiredOption('--out <file>', 'the file to write, a tar')
@@ -46,10 +46,10 @@ export function addSignedLog(program: Command): void {
     .option('--from <time>', 'start of the first hour whose packs are written')
     .option('--to <time>', 'end of the last hour whose packs are written')
     .action(async (options) => (await import('../commands/log-export.ts')).logExport(options));
-  local(log, 'rotate', 'sign with a new key from now on; the key before signs that').action(async (options) =>
+  local(log, 'rotate', 'sign with a new key from now on; the old key signs the new one').action(async (options) =>
     (await import('../commands/log-keys.ts')).logRotate(options, { lost: false }),
   );
-  local(log, 'replace-key', 'sign with a new key where the key before was lost').action(async (options) =>
+  local(log, 'replace-key', 'sign with a new key after the old one was lost').action(async (options) =>
     (await import('../commands/log-keys.ts')).logRotate(options, { lost: true }),
   );
   local(log, 'restore', 'after a backup was restored: take the entries that it lacks from a copy')

@@ -43,18 +43,18 @@ function addDeliver(program: Command, done: Done): void {
     from: 'first event time',
     to: 'end of the range of event times (exclusive)',
   })
-    .argument('<target>', 'http address, file:PATH, sqs:QUEUE-URL, or module:FILE whose default export is a target')
+    .argument('<target>', 'HTTP URL, file:PATH, sqs:QUEUE-URL, or module:FILE whose default export is a target')
     .option('--source <source>', 'only this source')
     .option('--type <type>', 'only this event type')
     .option('--entity <id>', 'events of this entity')
-    .option('--map <file>', 'module whose default export makes of an event what is sent; null leaves it out')
+    .option('--map <file>', 'module whose default export returns what to send for an event, or null to leave it out')
     .option('--secret-env <name>', 'variable with the secret that signs requests, in base64')
     .option('--rate <n>', 'events per second', '50')
-    .option('--speed <factor>', 'as far apart as they were: 1 is their own speed, 10 ten times it')
-    .option('--parallel <n>', 'requests at a time; those of an entity follow one another', '4')
-    .option('--attempts <n>', 'attempts at one event', '5')
-    .option('--journal <dir>', 'folder that keeps the delivery with an outcome for each event')
+    .option('--speed <factor>', 'keep the intervals between events: 1 as they were, 10 ten times faster')
+    .option('--parallel <n>', 'requests at the same time; events of one entity are sent one after another', '4')
+    .option('--attempts <n>', 'attempts per event', '5')
+    .option('--journal <dir>', 'folder for the record of the delivery and the outcome of each event')
     .option('--resume', 'continue the delivery of the journal')
-    .option('--dry-run', 'show where to, how many and what; send nothing')
+    .option('--dry-run', 'show the target, how many events, and the first three; send nothing')
     .action(async (target, options) => done(await deliver(target, options)));
 }

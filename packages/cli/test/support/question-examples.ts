@@ -16,13 +16,13 @@ const METRIC = ['--metric', 'daily_event_count', '--key', 'cart-3'];
 export const SHOWN: readonly ShownQuestion[] = [
   {
     name: 'status',
-    text: 'The first look, and the last before going home. Each alarm has the time since when, and the command that shows its evidence. The exit status is 1 while something needs attention.',
+    text: 'The first question of a day, and the last. Each alarm says since when, and names the command that shows its evidence. The exit status is 1 while something needs attention.',
     commands: [['status', '--since', '7d', '--include-imported']],
     method: 'ask',
   },
   {
     name: 'lag',
-    text: 'When numbers arrive too late to be used. A group is a source, a type, a day or an hour; the groups with the largest share of all delay come first. `late` counts events above the limit that the head of the column names.',
+    text: 'When numbers arrive too late to be useful. A group is a source, a type, a day or an hour; the groups with the largest share of the whole delay come first. The column `over 2 h` counts the late events; `--late-over-ms` sets another limit.',
     commands: [
       ['lag', '--by', 'source,event_type', ...RANGE, '--include-imported'],
       ['lag', '--by', 'source', ...RANGE, '--include-imported', '-o', 'csv'],
@@ -31,37 +31,37 @@ export const SHOWN: readonly ShownQuestion[] = [
   },
   {
     name: 'duplicates',
-    text: 'When numbers are too high, or to see how often a producer retries. Repeats of one event count once in every value; the report says who sends them.',
+    text: 'When numbers are too high, or to see how often a producer retries. An event counts once in every value, however often it is repeated; the report says who sends the repeats.',
     commands: [['duplicates', '--from', '2026-03-19', '--to', '2026-03-21', '--include-imported']],
     method: 'duplicates',
   },
   {
     name: 'failures',
-    text: 'When records do not arrive as events. Failures are ranked by the lower bound of their rate, so that one bad record of three does not come before a hundred of a thousand.',
+    text: 'When records are not accepted as events. Failures are ranked by the lower bound of their rate, so one bad record of three does not come before a hundred of a thousand.',
     commands: [['failures', '--from', '2026-03-19', '--to', '2026-03-21']],
     method: 'failures',
   },
   {
     name: 'rejects',
-    text: 'The single receipts behind `failures`. The bytes of each are kept: `GET /receipts/PACK/LINE` returns them, and `pik reingest` mends them.',
+    text: 'The single receipts behind `failures`. The kit keeps the bytes of each: `GET /receipts/PACK/LINE` returns them, and `pik reingest` sends them again after a fix.',
     commands: [['rejects', '--code', 'TIME_INVALID']],
     method: 'readRejects',
   },
   {
     name: 'gaps',
-    text: 'When an hour or a day is missing. The cadence of each series is learned; a gap has its cause. A series with too little history is listed as one that cannot be judged.',
+    text: 'When an hour or a day is missing. The kit learns the cadence of each series, and names the cause of each gap. It lists a series with too little history as one that it cannot judge.',
     commands: [['gaps', '--grain', 'hour', ...RANGE, '--include-imported']],
     method: 'gaps',
   },
   {
     name: 'completeness',
-    text: 'Before a day is read: how much of it has arrived, by the curve of earlier days, and when it will be complete.',
+    text: 'Before you use the numbers of a day: how much of it has arrived, judged by earlier days, and when it will be complete.',
     commands: [['completeness', '--from', '2026-03-12', '--to', '2026-03-20', '--include-imported']],
     method: 'completeness',
   },
   {
     name: 'find',
-    text: 'With an order number, a trace id or a piece of text. It searches every receipt, rejected ones too, the last stored first, and prints each match when it is found.',
+    text: 'When you have an order number, a trace id or a piece of text. It searches every receipt, rejected ones too, the last stored first, and prints each match when it finds it.',
     commands: [
       ['find', 'payload.order_id = "o-250"', '--include', 'body'],
       ['find', 'outcome = REJECTED'],
@@ -70,25 +70,25 @@ export const SHOWN: readonly ShownQuestion[] = [
   },
   {
     name: 'compare',
-    text: 'When these receipts are different from those, and nobody knows by what. It tries every member of the payloads, and says how much more often a condition holds in the first group; the p value counts all that was tried.',
+    text: 'When one group of receipts differs from another, and nobody knows how. It tries every member of the payloads, and says how much more often a condition holds in the first group; the p value is corrected for everything that was tried.',
     commands: [['compare', '--a', 'outcome = DUPLICATE', '--from', '2026-03-19', '--to', '2026-03-21']],
     method: 'compare',
   },
   {
     name: 'schema',
-    text: 'To see what payloads look like, member by member, and with `--drift-from` what has changed.',
+    text: 'To see what payloads look like, member by member, and what has changed in them (`--drift-from`).',
     commands: [['schema', '--source', 'shop', '--from', '2026-03-19', '--to', '2026-03-21']],
     method: 'schema',
   },
   {
     name: 'events',
-    text: 'Everything that happened to one entity, in the order of event time.',
+    text: 'Everything that happened to one entity, in order of event time.',
     commands: [['events', '--entity', 'cart-3', '--from', '2026-03-19', '--to', '2026-03-20']],
     method: 'readEvents',
   },
   {
     name: 'explain',
-    text: 'The story of one event: when it happened and came, how late it was for its series, its repeats, whether its bytes are still those that were received, and the values that count it. It also answers for an event that is not there.',
+    text: 'The story of one event: when it happened and was received, how late it was for its series, its repeats, whether its bytes are unchanged, and the values that count it. For an event that is missing, it says why.',
     commands: [
       ['explain', '--entity', 'cart-3', '--time', '2026-03-19T10:00:00Z'],
       ['explain', '--entity', 'cart-99', '--time', '2026-03-19T10:00:00Z'],
@@ -97,7 +97,7 @@ export const SHOWN: readonly ShownQuestion[] = [
   },
   {
     name: 'explain-change',
-    text: 'When a number on a report changed. It names the classes of events that came, went or changed, with the part of each, and then the events.',
+    text: 'When a number on a report changed. It names the classes of events that were added, removed or changed, with the share of each in the difference, and then the events.',
     commands: [['explain', 'change', ...METRIC, '--window', '2026-03-10', '--from', '2026-03-11', '--to', 'now']],
     method: 'explainChange',
   },
@@ -112,19 +112,19 @@ export const SHOWN: readonly ShownQuestion[] = [
   },
   {
     name: 'replay',
-    text: 'Before a replay: what would it send, and what would change? With `--reason` instead of `--dry-run` it is done, and recorded.',
+    text: 'Before a replay: what would it send, and what would change? With `--reason` instead of `--dry-run`, the replay is done and recorded.',
     commands: [['replay', '--entity', 'cart-3', '--from', '2026-03-10', '--to', '2026-03-11', '--dry-run']],
     method: 'planReplay',
   },
   {
     name: 'history',
-    text: 'The versions of a value: what was known, and when. A replay makes them.',
+    text: 'The versions of a value: what was known, and when. Replays make versions.',
     commands: [['history', ...METRIC]],
     method: 'getAggregateHistory',
   },
   {
     name: 'verify',
-    text: 'When nobody believes the data. It reads the log again, and compares hashes, outcomes and rows. Keep the digest elsewhere: it reveals a later change.',
+    text: 'When nobody trusts the data. It reads the log again, and compares hashes, outcomes and rows. Keep the digest elsewhere: it reveals a later change.',
     commands: [['verify']],
     method: 'readVerification',
   },

@@ -20,7 +20,7 @@ export async function computeAggregate(context: Context, query: ComputeQuery): P
   const asOfMs = query.asOfMs ?? context.clock.now();
   const unsettled = isUnsettled(context, asOfMs);
   const named = { aggregate, key: query.key, window };
-  const advice = `the value of ${windowText(named)} cannot be computed in part; a replay computes it without this limit`;
+  const advice = `the value of ${windowText(named)} cannot be computed in parts; a replay computes it without this limit`;
   const folded = await orExceeded(context.budget, advice, async () => {
     const source = await openInputs(context, { ...named, asOfMs });
     return foldInto(context, { named, source }, () => [new InputsHash()] as const);

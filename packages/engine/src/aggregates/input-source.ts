@@ -49,7 +49,7 @@ export async function openInputs(context: Context, question: WindowQuestion): Pr
   const source = await unfoldedInputs(context, question);
   const { additive, reads_payload } = question.aggregate;
   if (source.list === null && reads_payload && !additive) {
-    const reason = `it has more than ${LIMITS.window_inputs_max} inputs, the most that a fold can take which reads payloads and is not additive`;
+    const reason = `it has more than ${LIMITS.window_inputs_max} inputs, the maximum for a fold that reads payloads and is not additive`;
     throw new WindowError(question, { code: 'WINDOW_TOO_LARGE', reason });
   }
   return source;

@@ -79,7 +79,7 @@ export async function readGroups(context: Context, { groups, figure, asOfMs }: R
     }
   };
   const endOf = (shareMax: number): string | null => {
-    if (table.isFull()) return 'the receipts do not fit into one comparison: only the last stored ones were compared';
+    if (table.isFull()) return 'one comparison cannot hold all receipts: only the last stored ones were compared';
     const { what, share } = context.budget.used();
     return share < shareMax ? null : `${spentText(what)}: only the last stored receipts were compared`;
   };

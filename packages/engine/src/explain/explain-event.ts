@@ -106,12 +106,12 @@ async function clockFindings(context: Context, row: EventRow, sequence: number |
   const step = stepOver(await context.watch.steps(), { sequence, receivedMs: row.received_ms });
   const evidence = [{ event_id: row.event_id, pack_id: row.pack_id, line: row.line }];
   if (step !== null) {
-    const text = `This server's own clock was ${stepText(step)} when it received this: the receive time and the lag are wrong by that, whatever the producer's clock was.`;
+    const text = `This server's own clock was ${stepText(step)} when it received this: the receive time and the lag are wrong by that much, whatever the producer's clock was.`;
     return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
   }
   const aheadMs = row.received_ms - context.backend.clock.now();
   if ((row.flags & flagBit('IMPORTED')) !== 0 || aheadMs <= LIMITS.clock_step_ms) return [];
-  const text = `Its receive time lies ${durationText(aheadMs)} ahead of this server's clock: one of the two is wrong.`;
+  const text = `Its receive time lies ${durationText(aheadMs)} ahead of this server's clock: one of the two times is wrong.`;
   return [{ code: 'SERVER_CLOCK_WRONG', text, evidence }];
 }
 

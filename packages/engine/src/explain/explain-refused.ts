@@ -146,8 +146,8 @@ interface BytesSearch {
 }
 
 function byBytes(rows: readonly FailureRow[]): Finding {
-  const names = counted(rows.length, 'receipt that has', 'receipts that have');
-  const text = `${names} the text of this id in it and cannot be read as an event (${codesOf(rows)}) came around that time and was rejected; this may be the event.`;
+  const names = counted(rows.length, 'receipt was', 'receipts were');
+  const text = `${names} rejected (${codesOf(rows)}) around that time because no event can be read from it, although it contains the text of this id; this may be the event.`;
   return { code: 'REJECTED', text, evidence: addresses(rows) };
 }
 
@@ -202,6 +202,6 @@ async function ofSeries(context: Context, { query, asOfMs }: RefusedQuestion): P
   const rejects = items.filter(({ kind }) => kind === 'REJECT');
   if (rejects.length === 0) return [];
   const count = counted(rejects.length, 'receipt of this source and type was', 'receipts of this source and type were');
-  const text = `${more ? 'At least ' : ''}${count} rejected (${codesOf(rejects)}), and none that can be read names the entity.`;
+  const text = `${more ? 'At least ' : ''}${count} rejected (${codesOf(rejects)}), and no readable one names the entity.`;
   return [{ code: 'REJECTED_IN_SERIES', text, evidence: addresses(rejects) }];
 }

@@ -39,7 +39,7 @@ export async function repeatFindings(
     ...finding(
       'LOST_CONFLICT',
       found.CONFLICT,
-      'came with the key of another event and another payload; both are kept',
+      'came with the key of another event but another payload; both are kept',
     ),
     ...finding('REPEAT_OF_ANOTHER', found.DUPLICATE, 'came as a repeat of another event'),
   ];
@@ -55,7 +55,7 @@ interface Receipt {
 function finding(code: string, receipts: readonly Receipt[], what: string): Finding[] {
   const [first] = receipts;
   if (first === undefined) return [];
-  const text = `${counted(receipts.length, 'receipt')} of the entity within an hour of that time, the first of ${plainTime(first.received_ms)}, ${what}: ${first.event_id}.`;
+  const text = `${counted(receipts.length, 'receipt')} of the entity within an hour of that time, the first at ${plainTime(first.received_ms)}, ${what}: ${first.event_id}.`;
   const evidence = receipts.slice(0, NAMED_MAX).map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
   return [{ code, text, evidence }];
 }

@@ -225,7 +225,7 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   visit.caller = await server.authenticate(request, route);
   if (ROUTES[route].scope !== null) server.limits.admit(visit.caller.name, visit.receivedMs);
   const answer = server.answerers.get(route);
-  if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment answers that route');
+  if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment serves that route');
   return answer(visit);
 }
 

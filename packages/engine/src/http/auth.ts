@@ -8,7 +8,7 @@ import { checkOrigin, isPageRoute, keyInUrl, originFault } from './browser-door.
 export interface ApiKey {
   /** The name of its holder in logs and receipts. Two keys may have it, while one replaces the other. */
   readonly name: string;
-  /** The person or service that answers for the key, at most 200 characters; the request log names it. Default: nobody is named. */
+  /** The person or service responsible for the key, at most 200 characters; the request log names it. Default: nobody is named. */
   readonly owner?: string | undefined;
   /** SHA-256 of the key, 64 hexadecimal digits in lower case. */
   readonly key_sha256: string;
@@ -28,7 +28,7 @@ export interface ApiKey {
 export interface Caller {
   /** The name of the key; null if no key was required. */
   readonly name: string | null;
-  /** The person or service that answers for the key; null if none is declared. */
+  /** The person or service responsible for the key; null if none is declared. */
   readonly owner: string | null;
   readonly scopes: ReadonlySet<Scope>;
 }

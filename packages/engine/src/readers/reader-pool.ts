@@ -142,7 +142,7 @@ function createRestarts(start: () => Promise<void>) {
 }
 
 const CONFIG_DIFFERS =
-  'a thread for questions has loaded another config than this process: restart the server to apply what has changed';
+  'a thread for questions has loaded another config than this process: restart the server to apply the change';
 
 /** The usable thread with the fewest questions; null if each has as many as it may. */
 function leastBusy(threads: ReadonlySet<ReaderThread>, max: number = LIMITS.reader_questions_max): ReaderThread | null {

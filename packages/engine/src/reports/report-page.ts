@@ -87,8 +87,7 @@ function extraOf({ until }: ReportPart): PartExtra {
   return { same: '', next: until == null ? null : '' };
 }
 
-const ANOTHER_LIST =
-  'the list of the report has changed since the previous page: begin again, with an as_of some minutes ago';
+const ANOTHER_LIST = 'the list has changed since the previous page: begin again, with an as_of some minutes ago';
 
 interface Start extends PagePlace {
   readonly nowMs: number;

@@ -87,9 +87,9 @@ export function coveredView(
 export function partNotes(part: ReportPart): string[] {
   if (part.until == null) return [];
   const { day, cursor } = part.until;
-  const why = part.why === null ? 'the range exceeds one answer' : spentText(part.why);
+  const why = part.why === null ? 'the range is too large for one answer' : spentText(part.why);
   const divided = cursor === null ? '' : ` and a part of ${dayText(day)}`;
-  return [`${why}: this one covers event times before ${dayText(day)}${divided}; the next page continues`];
+  return [`${why}: this page covers event times before ${dayText(day)}${divided}; the next page continues`];
 }
 
 const dayText = (day: number) => formatEpochMs(day * MS_PER_DAY).slice(0, 10);

@@ -110,10 +110,10 @@ export function endlessBudget(): Budget {
 }
 
 const WORDS: Readonly<Record<Spent, string>> = {
-  time: 'takes longer than one answer may',
-  bytes: 'reads more bytes than one answer may',
-  read: 'reads more rows than one answer may',
-  made: 'holds more than one answer may',
+  time: 'exceeds the time limit of one answer',
+  bytes: 'exceeds the bytes that one answer may read',
+  read: 'exceeds the rows that one answer may read',
+  made: 'exceeds what one answer may hold',
 };
 
 /** The sentence of a note that says why an answer was cut. */

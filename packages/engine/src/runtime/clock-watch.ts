@@ -86,7 +86,7 @@ export function clockFault({ clock, watch }: { clock: QuestionClock; watch: Cloc
   watch.look();
   const aheadMs = clock.aheadMs();
   if (aheadMs > LIMITS.clock_step_ms)
-    return `The latest receipt lies ${durationText(aheadMs)} ahead of this server's clock: one of the two is wrong.`;
+    return `The latest receipt lies ${durationText(aheadMs)} ahead of this server's clock: one of the two times is wrong.`;
   const step = watch.latest();
   if (step === null) return null;
   return `This server's clock was ${stepText(step)}, until it was set to ${formatEpochMs(step.after_ms)}.`;

@@ -103,11 +103,7 @@ async function checkKey({ backend }: LogParts, state: LogState, key: SigningKey)
   const signed = note === null ? null : parseNote(note);
   const isKnown =
     named === undefined ? signed === null || hasSigned(key.verifier, signed) : named === key.verifier.text;
-  if (!isKnown)
-    throw new KitError(
-      'LOG_KEY_UNUSABLE',
-      'the private key is not the one with which the signed log was signed before',
-    );
+  if (!isKnown) throw new KitError('LOG_KEY_UNUSABLE', 'the private key is not the one that signed the log before');
 }
 
 /** Signs the checkpoint of the entry that names the next key, by both keys, and makes it the current one. */

@@ -29,7 +29,7 @@ export async function stampHead(
       nonce[0] = ((nonce[0] ?? 0) & 0x3f) | 0x40;
       const answer = await client.post(stampRequest(hash, nonce));
       if (!isStampOf(answer, hash, nonce))
-        throw new KitError('WITNESS_REFUSED', `${client.name} answered with something else than a stamp`);
+        throw new KitError('WITNESS_REFUSED', `${client.name} answered with something other than a stamp`);
       await writeStamp(backend, size, answer);
       return true;
     } catch (error) {

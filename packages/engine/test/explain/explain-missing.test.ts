@@ -167,7 +167,7 @@ describe('a negative explanation', () => {
     const [first] = await reasons(fragment);
     expect(first).toMatchObject({
       code: 'REJECTED',
-      text: expect.stringContaining('cannot be read as an event (JSON_SYNTAX)'),
+      text: expect.stringContaining('rejected (JSON_SYNTAX)'),
     });
     const { receipt } = await pipeline.receipt(first?.evidence?.[0] as { pack_id: string; line: number });
     expect(receipt.body).toContain('"user_1"');

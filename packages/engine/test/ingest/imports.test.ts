@@ -67,7 +67,7 @@ describe('the answer to a receipt', () => {
     await sendRecords(pipeline, clock, { mode: 'import', records: [record(2, 30)] });
     const story = await pipeline.explainEvent({ event_id }, { asOfMs: null });
     expect(story.deliveries).toMatchObject([{ outcome: 'CONFLICT', after_first_ms: -570 * 60_000 }]);
-    expect(story.findings.map(({ text }) => text).join()).toContain('claims to have been received 9 h 30 min before');
+    expect(story.findings.map(({ text }) => text).join()).toContain('claims a receive time 9 h 30 min earlier');
     const then = await pipeline.explainEvent({ event_id }, { asOfMs: WORLD_START + 60 * 60_000 });
     expect(then.findings.map(({ code }) => code)).toEqual(['NOT_YET_RECEIVED', 'CONFLICT']);
   });

@@ -189,7 +189,7 @@ describe('a monitor of completeness', () => {
     const { findings } = await judge(monitor);
     expect(findings.map(({ subject }) => subject).sort()).toEqual(['shop order 2026-02-05', 'shop order 2026-02-06']);
     expect(findings.find(({ subject }) => subject.endsWith('05'))?.sentence).toContain(
-      'the forecast is 40 where 200 are usual',
+      'the forecast is 40 instead of the usual 200',
     );
   });
 });

@@ -353,7 +353,7 @@ describe('an answer that cannot be partial', () => {
         break;
       }
       expect(answer).toMatchObject({ code: 'BUDGET_EXCEEDED', message: expect.stringMatching(message) });
-      expect(answer.message).toMatch(/^the question reads more rows than one answer may, and /);
+      expect(answer.message).toMatch(/^the question exceeds the rows that one answer may read, and /);
       refused += 1;
     }
     expect(refused).toBeGreaterThan(3);

@@ -153,7 +153,9 @@ describe.each(['event', 'received'] as const)('past the budget, by %s time,', (b
     }
     for (const { partial, notes, next_cursor } of pages.slice(0, -1)) {
       expect([partial, next_cursor !== null]).toEqual([true, true]);
-      expect(notes).toEqual([expect.stringMatching(/reads more rows than one answer may.*the next page continues$/)]);
+      expect(notes).toEqual([
+        expect.stringMatching(/exceeds the rows that one answer may read.*the next page continues$/),
+      ]);
     }
     expectTiled(pages.map(({ covered }) => covered));
     expect(pages.at(-1)).toMatchObject({ partial: false, notes: [] });

@@ -15,7 +15,7 @@ function view(report: CompareReport, options: ViewOptions): View {
       groupLine('A', report.a),
       groupLine('B', report.b),
       ...(findings.length === 0
-        ? [text(`Nothing distinguishes the groups, of ${counted(tried, 'condition')} that count as tried.`)]
+        ? [text(`Nothing distinguishes the groups; ${counted(tried, 'condition')} counted as tried.`)]
         : [table(['condition', 'in A', 'in B', 'lift', 'p', 'receipt of A'], shown.map(findingCells))]),
       ...shown.flatMap(impliedLines),
       ...hiddenLine(findings.length, 'finding', options),
@@ -83,10 +83,10 @@ function figure(value: number): string {
 }
 
 const REASONS: Readonly<Record<CompareReport['left_out'][number]['why'], string>> = {
-  ASKED: 'the groups are chosen by it',
+  ASKED: 'the groups are defined by it',
   MANY_VALUES: 'only the first values that were read',
   LONG_TEXT: 'without long texts',
-  MANY_PATHS: 'more paths than one answer compares',
+  MANY_PATHS: 'beyond the number of paths that one answer compares',
   MASKED: 'masked',
 };
 

@@ -61,6 +61,6 @@ function pagedText({ groups_total, worst_total }: DuplicatesReport): string {
 function stormLine(storm: DuplicatesReport['storms'][number]): string {
   const { source, event_type, start_time, end_time, repeats, share, usual_share } = storm;
   const when = `${shortTime(start_time)} to ${shortTime(end_time)}`;
-  const usual = `${percent(share)} where ${percent(usual_share)} is usual`;
+  const usual = `${percent(share)} instead of the usual ${percent(usual_share)}`;
   return `storm: ${source} ${event_type}, ${when}: ${counted(repeats, 'repeat')}, ${usual}`;
 }

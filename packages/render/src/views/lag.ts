@@ -92,7 +92,7 @@ function details({ details: found, groups, worst }: LagReport): Block[] {
   const blocks: Block[] = [];
   if (found !== null) {
     const { series, over_all } = found.out_of_order;
-    blocks.push(text(`out of order: ${grouped(series)} within their series, ${grouped(over_all)} over all`));
+    blocks.push(text(`out of order: ${grouped(series)} within their series, ${grouped(over_all)} overall`));
     for (const [name, part] of [
       ['from event to sending', found.produce],
       ['from sending to receipt', found.transport],
@@ -106,7 +106,7 @@ function details({ details: found, groups, worst }: LagReport): Block[] {
     const rows = worst
       .slice(0, 10)
       .map((e) => [durationText(e.lag_ms), `${e.source} ${e.event_type}`, e.entity_id, e.event_id]);
-    blocks.push(text('the latest of all:'), table(['lag', 'series', 'entity', 'event'], rows));
+    blocks.push(text('the latest arrivals:'), table(['lag', 'series', 'entity', 'event'], rows));
   }
   return blocks;
 }

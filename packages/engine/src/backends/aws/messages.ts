@@ -137,7 +137,7 @@ export function readDeadLetter(message: TakenMessage): DeadLetterRow {
       body,
       receives,
       code: 'MESSAGE_ABANDONED',
-      detail: 'it was taken as often as a message may be, and neither finished nor given back',
+      detail: 'it was received the maximum number of times, and neither finished nor given back',
       sent_ms,
       died_ms: sent_ms,
     };

@@ -100,7 +100,7 @@ export interface RestoreOptions {
   readonly from: string;
   /** The new data directory: missing or empty. */
   readonly dir: string;
-  /** True: also a backup that was never completed; some of its last receipts may then be missing. Default: false. */
+  /** True: accept a backup that was never completed; some of its last receipts may then be missing. Default: false. */
   readonly isIncomplete?: boolean | undefined;
 }
 

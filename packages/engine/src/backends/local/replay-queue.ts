@@ -15,7 +15,7 @@ type MessageNo = { readonly message_no: number };
 
 const ABANDONED = {
   code: 'MESSAGE_ABANDONED',
-  detail: 'it was taken as often as a message may be, and neither finished nor given back',
+  detail: 'it was received the maximum number of times, and neither finished nor given back',
 };
 
 /** A queue in a table. Each delivery has its own receipt, so that a late consumer cannot affect a later delivery. */

@@ -45,7 +45,7 @@ it('says that an import claims to have been first, and where the bytes are', () 
   const [first, other] = [receipt('{"a":1}', RECEIVED + 90_000), receipt('{"a":2}')];
   expect(conflictFinding(first, other, DELIVERY)).toEqual({
     code: 'CONFLICT',
-    text: `The receipt of 2026-01-30T11:00:00.000000000Z has the same key and another payload; it differs in "a". It is an import that claims to have been received 1 min 30 s before; the live receipt stays the event. Both are kept: this one in ${packKey(PACK)}, line 4.`,
+    text: `The receipt of 2026-01-30T11:00:00.000000000Z has the same key and another payload; it differs in "a". It is an import that claims a receive time 1 min 30 s earlier; the live receipt stays the event. Both are kept: this one in ${packKey(PACK)}, line 4.`,
     evidence: [{ event_id: 'e', pack_id: PACK, line: 4 }],
   });
   expect(conflictFinding(receipt('{"a":1}'), other, DELIVERY).text).not.toContain('It is an import');

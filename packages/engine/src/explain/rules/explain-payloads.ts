@@ -23,7 +23,7 @@ export function conflictFinding(first: ParsedRecord, other: ParsedRecord, delive
   // Only an import can be: a live receipt is never earlier than the first one.
   const claim =
     early > 0
-      ? ` It is an import that claims to have been received ${durationText(early)} before; the live receipt stays the event.`
+      ? ` It is an import that claims a receive time ${durationText(early)} earlier; the live receipt stays the event.`
       : '';
   return {
     code: 'CONFLICT',

@@ -123,13 +123,13 @@ describe('an event that is not there', () => {
       replays: [],
       findings,
     });
-    expect(explainMissing(EVENT_MS, []).summary).toBe('Nothing is known of this event.');
+    expect(explainMissing(EVENT_MS, []).summary).toBe('The kit does not know this event.');
   });
 
   it('may not have come by then, whatever imports claim', () => {
     const late = {
       code: 'NOT_YET_RECEIVED',
-      text: 'The event was received after the time asked about.',
+      text: 'The event was received after the as-of time.',
       evidence: [{ event_id: ROW.event_id }],
     };
     const { event_id, pack_id, line } = delivery();

@@ -65,7 +65,7 @@ export function explainFound(facts: FoundEvent): EventExplanation {
 export function explainMissing(asOfMs: number, findings: readonly Finding[]): EventExplanation {
   return {
     found: false,
-    summary: findings[0]?.text ?? 'Nothing is known of this event.',
+    summary: findings[0]?.text ?? 'The kit does not know this event.',
     as_of: formatEpochMs(asOfMs),
     event: null,
     outcome: null,
@@ -118,7 +118,7 @@ function percent(share: number): string {
 
 /** Findings for an event not received by the as-of time, with imports of its key and another payload that claim to be earlier. */
 export function notYetReceived(row: EventRow, deliveries: readonly DeliveryRow[]): Finding[] {
-  const text = 'The event was received after the time asked about.';
+  const text = 'The event was received after the as-of time.';
   const late = { code: 'NOT_YET_RECEIVED', text, evidence: [{ event_id: row.event_id }] };
   if (deliveries.length === 0) return [late];
   const evidence = deliveries.map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));

@@ -104,7 +104,7 @@ function dayFinding(
     {
       subject: `${name} ${date}`,
       group: groupOf({ source, event_type, day: date }),
-      sentence: `${name}: ${at}; the forecast is ${expected.toLocaleString('en-US')} where ${usual.toLocaleString('en-US')} are usual.`,
+      sentence: `${name}: ${at}; the forecast is ${expected.toLocaleString('en-US')} instead of the usual ${usual.toLocaleString('en-US')}.`,
       since: timeOf(endMs),
       command: commandOf('completeness', { ...scope, by: ['source', 'event_type'], time_zone: timeZone }),
       page: { path: '/completeness', fields: { source, type: event_type, from: scope.start_time, as_of: scope.as_of } },

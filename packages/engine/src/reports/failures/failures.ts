@@ -144,10 +144,10 @@ function stretchView({ start_time, end_time, asked }: Stretch): Covered {
 }
 
 function stretchNotes({ end_time, asked }: Stretch, { part }: ReportPage): string[] {
-  const rows = `the range has more failures than one answer counts: this one has those received before ${plainTime(end_time)}; the next page continues`;
+  const rows = `the range has more failures than one answer counts: this page has those received before ${plainTime(end_time)}; the next page continues`;
   return [
     ...(end_time < asked.end_time ? [rows] : []),
-    ...partNotes(part).map((text) => `receipts: ${text}, and until then rates are too high`),
+    ...partNotes(part).map((text) => `receipts: ${text}; until then, rates are too high`),
   ];
 }
 

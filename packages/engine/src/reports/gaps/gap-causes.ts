@@ -97,7 +97,7 @@ function gapView(
 
 function pendingFinding({ state, usualLagMs }: GapInterval): GapFinding[] {
   if (state !== 'PENDING') return [];
-  const text = `Too early to say: 99 % of this series come within ${durationText(usualLagMs)}, and these windows are younger.`;
+  const text = `Too early to say: 99 % of the events of this series arrive within ${durationText(usualLagMs)}, and these windows are younger.`;
   return [{ code: 'PENDING', text }];
 }
 
@@ -151,7 +151,7 @@ function missingOf(gap: GapInterval, all: readonly ModelledSeries[]): number {
 
 function notReceived(gap: GapInterval, left: number): FoundCause {
   const text = `No receipt of it came between ${plainTime(gap.start_ms)} and ${plainTime(gap.end_ms)}, and there is no sign that one was sent.`;
-  const less = `Only ${gap.count} came where ${Math.round(gap.expected ?? gap.count + left)} are usual, and there is no sign that more were sent.`;
+  const less = `Only ${gap.count} came instead of the usual ${Math.round(gap.expected ?? gap.count + left)}, and there is no sign that more were sent.`;
   return { code: 'NOT_RECEIVED', text: gap.state === 'PARTIAL' ? less : text, explains: null };
 }
 
@@ -160,7 +160,7 @@ function silentCause(gap: GapInterval, { others }: Looking): FoundCause | null {
   const found = gap.state === 'MISSING' ? others(gap) : null;
   if (found === null || found.sources === 0 || found.came > 0 || found.usual < USUAL_MIN) return null;
   const series = counted(found.series, 'other series', 'other series');
-  const text = `Everything was silent: no event of the ${series} of ${counted(found.sources, 'other source')} came either, where ${Math.round(found.usual)} are usual. The cause is the kit, the network or a clock, not one source.`;
+  const text = `Everything was silent: the ${series} of ${counted(found.sources, 'other source')} delivered no events either, instead of the usual ${Math.round(found.usual)}. The cause is the kit, the network or a clock, not one source.`;
   return { code: 'ALL_SILENT', text, explains: null };
 }
 
@@ -231,7 +231,7 @@ function lateCause({ later }: GapInterval): FoundCause | null {
   if (later === 0) return null;
   return {
     code: 'LATE',
-    text: `${counted(later, 'event')} of these windows came after the time asked about, or by a backfill.`,
+    text: `${counted(later, 'event')} of these windows came after the as-of time, or by a backfill.`,
     explains: later,
   };
 }
@@ -254,7 +254,7 @@ async function lostCauses({ lastGood, firstGood }: GapInterval, { beside, lossOf
       .map((row) => ({ event_id: row?.event_id as string }));
     causes.push({
       code: 'LOST_IN_TRANSIT',
-      text: `Producer ${producer} made ${counted(rangesCount(lost), 'event')} in this time without reporting a drop, and none of them came (numbers ${rangesText(lost)}). This proves a loss of the producer, in whichever of its series.`,
+      text: `Producer ${producer} made ${counted(rangesCount(lost), 'event')} in this time without reporting a drop, and none of them came (numbers ${rangesText(lost)}). This proves that the producer lost events, but not of which series.`,
       evidence: [...evidence, ...loss.reports.slice(0, EVIDENCE_MAX)],
       explains: rangesCount(lost),
     });
@@ -276,6 +276,6 @@ function sourceCause(gap: GapInterval, all: readonly ModelledSeries[]): FoundCau
   if (others.length === 0) return null;
   const silent = others.every(({ cells }) => eventsBetween(cells, gap.start_ms, gap.end_ms) === 0);
   if (!silent) return null;
-  const text = `All ${others.length + 1} series of ${source} that were alive then were silent.`;
+  const text = `All ${others.length + 1} series of ${source} that were active then were silent.`;
   return { code: 'SOURCE_WIDE', text, explains: null };
 }

@@ -176,7 +176,7 @@ function gapOf(
   const evidence = missed.first.map(({ event_id, pack_id, line }) => ({ event_id, pack_id, line }));
   const what =
     known === undefined ? 'it has no version' : `version ${known.version} is as of ${formatEpochMs(known.as_of_ms)}`;
-  const text = `In the index and in no version: ${missed.count} of ${counted(missed.inputs, 'event')} of the window from ${formatEpochMs(window.start_ms)}; ${what}. A replay computes it.`;
+  const text = `In the index but in no version: ${missed.count} of ${counted(missed.inputs, 'event')} of the window from ${formatEpochMs(window.start_ms)}; ${what}. A replay computes it.`;
   return {
     series,
     state: known === undefined ? 'MISSING' : 'PARTIAL',

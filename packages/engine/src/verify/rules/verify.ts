@@ -129,7 +129,7 @@ function firstFaults(
   if (!same) return [verifyFault('EVENT_DIFFERS', 'The EVENT row differs from the one that these bytes yield.', at)];
   return outcome === answered
     ? []
-    : [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its EVENT row says ${answered}.`, at)];
+    : [verifyFault('OUTCOME_DIFFERS', `The PACK row says ${outcome}, but the EVENT row says ${answered}.`, at)];
 }
 
 function rejectFaults(

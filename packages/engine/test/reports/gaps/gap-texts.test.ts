@@ -28,11 +28,10 @@ const texts = (instants: readonly Instant[], judging: Parameters<typeof judgeIns
   };
 };
 
-const BY_CHANCE = 'given its own rhythm, at most 1 report in 100 lists such a silence by chance.';
+const BY_CHANCE = 'by its own rhythm, at most 1 report in 100 lists such a silence by chance.';
 const due = (where: string, share: string) =>
-  `By the series' own clock a delivery was due ${where}, and none came; it makes ${share} of its deliveries.`;
-const silent = (from: string, to: string) =>
-  `Silent from ${from} to ${to}, between the last event before and the first event after.`;
+  `By the series' own clock a delivery was due ${where}, and none came; the series makes ${share} of its due deliveries.`;
+const silent = (from: string, to: string) => `Silent from ${from} to ${to}.`;
 const UNKNOWN_END = 'its events do not show whether it ended or fails';
 
 describe('a series by the hour', () => {
@@ -62,7 +61,7 @@ describe('a series by the hour', () => {
     expect(texts(every(HOUR, 720), { range: [MONDAY, MONDAY + 800 * HOUR] })).toEqual({
       model: 'CLOCK',
       text: 'a clock, every hour: every due time without a delivery is listed; a silence from 4 h on is longer than chance skips explain',
-      silence: `silent for 3 d 8 h since its last event, longer than it was before, longer than chance, 80 deliveries are overdue; ${UNKNOWN_END}`,
+      silence: `silent for 3 d 8 h since its last event, its longest silence, longer than chance explains, 80 deliveries are overdue; ${UNKNOWN_END}`,
       apart: [],
       gaps: [],
     });
@@ -74,7 +73,7 @@ describe('a series by the hour', () => {
       { range: [MONDAY, MONDAY + 721 * HOUR] },
     );
     expect(silence).toBe(
-      `silent for 1 h 53 min since its last event, no longer than it was before, 1 delivery is overdue; ${UNKNOWN_END}`,
+      `silent for 1 h 53 min since its last event, not its longest silence, 1 delivery is overdue; ${UNKNOWN_END}`,
     );
   });
 
@@ -90,7 +89,7 @@ describe('a series by the hour', () => {
     expect(texts([...every(HOUR, 720), ...apart])).toEqual({
       model: 'CLOCK',
       text: 'a clock, every hour: every due time without a delivery is listed; a silence from 4 h on is longer than chance skips explain',
-      silence: `silent for 670 d since its last event, longer than it was before; ${UNKNOWN_END}`,
+      silence: `silent for 670 d since its last event, its longest silence; ${UNKNOWN_END}`,
       apart: ['1 event lies 3 years before the others', '2 events lie 670 d after the others'],
       gaps: [],
     });
@@ -126,7 +125,7 @@ describe('a series with an interval of its own', () => {
   it('that skips two times', () => {
     expect(texts(every(5 * HOUR, 100, (n) => n !== 40 && n !== 61))).toMatchObject({
       model: 'INTERVAL',
-      text: 'an interval of its own, 5 h, skips 2 %: every due time without a delivery is listed; a silence from 20 h on is longer than chance skips explain. 2 of 100 due times without a delivery, outages left out (it delivers 98 % of the times)',
+      text: 'its own interval, 5 h, skips 2 %: every due time without a delivery is listed; a silence from 20 h on is longer than chance skips explain. 2 of 100 due times without a delivery, outages left out (it delivers 98 % of the times)',
       gaps: [
         ['MISSING', 'SKIP', 5, 0, 1, due('then', '98 %')],
         ['MISSING', 'SKIP', 5, 0, 1, due('then', '98 %')],
@@ -142,7 +141,7 @@ describe('a series with an interval of its own', () => {
         { range },
       ),
     ).toMatchObject({
-      silence: `silent for 1 d since its last event, no longer than it was before, 3 deliveries are overdue; ${UNKNOWN_END}`,
+      silence: `silent for 1 d since its last event, not its longest silence, 3 deliveries are overdue; ${UNKNOWN_END}`,
       gaps: [
         [
           'MISSING',
@@ -185,7 +184,7 @@ describe('a series by chance', () => {
     const left = new Set(inHour.slice(2));
     expect(texts(instants.filter((one) => !left.has(one)))).toMatchObject({
       text: 'chance arrivals, 30 deliveries per hour: silences shorter than 1 h cannot be distinguished from chance',
-      gaps: [['PARTIAL', null, 1, 2, 30.26, 'Only 2 events where 30 are usual.']],
+      gaps: [['PARTIAL', null, 1, 2, 30.26, 'Only 2 events instead of the usual 30.']],
     });
   });
 

@@ -159,8 +159,8 @@ function silenceOf({ series, judged }: SeriesFindings, question: GapQuestion): V
   const longer_than_chance = verdict === undefined || isOver ? null : verdict.verdict.openIsOutage;
   const overdue = verdict === undefined || isOver ? null : overdueOf(verdict);
   const parts = [
-    `silent for ${durationText(silentMs)} since its last event, ${longest ? 'longer' : 'no longer'} than it was before`,
-    ...(longer_than_chance === true ? ['longer than chance'] : []),
+    `silent for ${durationText(silentMs)} since its last event, ${longest ? 'its longest silence' : 'not its longest silence'}`,
+    ...(longer_than_chance === true ? ['longer than chance explains'] : []),
     ...(overdue === null || overdue === 0 ? [] : [`${counted(overdue, 'delivery is', 'deliveries are')} overdue`]),
     'its events do not show whether it ended or fails',
   ];

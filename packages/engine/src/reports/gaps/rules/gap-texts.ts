@@ -35,12 +35,12 @@ function outageText(
   ruler: JudgedLife['ruler'],
   { from, to, count, longestMs }: { from: number; to: number; count: number; longestMs: number },
 ): string {
-  const span = `Silent from ${timeText(ruler.startOf(from))} to ${timeText(ruler.startOf(to))}, between the last event before and the first event after.`;
+  const span = `Silent from ${timeText(ruler.startOf(from))} to ${timeText(ruler.startOf(to))}.`;
   const usual =
     count === 0
       ? 'The series had no other silence'
       : `The longest of ${counted(count, 'other silence')} lasted ${durationText(longestMs)}`;
-  return `${span} ${usual}; given its own rhythm, at most 1 report in 100 lists such a silence by chance.`;
+  return `${span} ${usual}; by its own rhythm, at most 1 report in 100 lists such a silence by chance.`;
 }
 
 /** The silences of a life that are not outages. */
@@ -61,7 +61,7 @@ function otherSilences({ verdict, life }: JudgedLife) {
 function skipText({ due, empty }: { due: number; empty: number }, windows: number | null): string {
   const share = percentText(due === 0 ? 0 : 1 - empty / due);
   const where = windows === null ? 'then' : windows === 1 ? 'in this window' : `in each of these ${windows} windows`;
-  return `By the series' own clock a delivery was due ${where}, and none came; it makes ${share} of its deliveries.`;
+  return `By the series' own clock a delivery was due ${where}, and none came; the series makes ${share} of its due deliveries.`;
 }
 
 /** Number of due and of empty due windows in a life, without outages and the silence at the end. */
@@ -75,7 +75,7 @@ export function dueWindows({ profile, live, due }: JudgedLife['verdict']): { due
 
 /** The sentence for a window with far fewer events than usual. */
 export function partialText(count: number, expected: number): string {
-  return `Only ${counted(count, 'event')} where ${Math.round(expected).toLocaleString('en-US')} are usual.`;
+  return `Only ${counted(count, 'event')} instead of the usual ${Math.round(expected).toLocaleString('en-US')}.`;
 }
 
 /** A gap by a declared interval. */
@@ -90,7 +90,7 @@ export function expectsText({ verdict, ticks, at, windows, life, interval }: Jud
   const skips = (share: number) => (share > 0 ? `, skips ${percentText(share)}` : '');
   if (ticks !== null && interval !== null) {
     const share = 1 - ticks.counts.at.length / ticks.counts.windows;
-    return `an interval of its own, ${durationText(interval * GRAIN_MS[grain])}${skips(share)}`;
+    return `its own interval, ${durationText(interval * GRAIN_MS[grain])}${skips(share)}`;
   }
   if (due !== null) {
     const { due: all, empty } = dueWindows(verdict);

@@ -107,7 +107,7 @@ describe('CLOCK_AHEAD and FUTURE_EVENTS', () => {
     const ahead = repeat(20, () => repeat(10, (i) => -95_000 + i * 500));
     expect(codes(ahead)).toEqual(['CLOCK_AHEAD']);
     expect(clockFindings(factsOf(ahead))[0]?.text).toMatch(
-      /^200 of 200 events \(at least 98 % even allowing for chance\).*1 min 3\d s in the median/,
+      /^200 of 200 events \(at least 98 % even if chance is allowed for\).*1 min 3\d s in the median/,
     );
     const usual = repeat(40, () => repeat(200, (i) => 10 * MINUTE + i));
     expect(codes([...usual, [-25 * MINUTE]])).toEqual([]);

@@ -53,9 +53,9 @@ function aheadOf(lags: Histogram, serverWasBehind: boolean): ClockFinding | null
   // Negative lags are the lowest ones: convert a share of them to a share of all.
   const early = (q: number) => -quantile(lags, (q * ahead) / lags.count);
   const [most, usual, least] = [early(0.1), early(0.5), early(0.9)];
-  const share = `${ahead.toLocaleString('en-US')} of ${counted(lags.count, 'event')} (at least ${percentText(atLeast)} even allowing for chance)`;
+  const share = `${ahead.toLocaleString('en-US')} of ${counted(lags.count, 'event')} (at least ${percentText(atLeast)} even if chance is allowed for)`;
   if (most - least > Math.max(ONE_AMOUNT_MS, usual)) {
-    const text = `${share} came before their own time, most of them by ${durationText(least)} to ${durationText(most)}: planned events, or clocks ahead by different amounts.`;
+    const text = `${share} came before their own time, most of them by ${durationText(least)} to ${durationText(most)}: planned events, or clocks that are ahead by different amounts.`;
     return { code: 'FUTURE_EVENTS', text, shownBy: 'lowest' };
   }
   const by = `${share} came before their own time, by ${durationText(usual)} in the median`;
