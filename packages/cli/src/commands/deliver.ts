@@ -120,7 +120,7 @@ function prepared({ replay_id, selection }: DeliveryRecord, { options, transform
   return outgoing(events, { replay_id, transform: transform?.transform ?? null });
 }
 
-/** Says where to, how many and what, and sends nothing. */
+/** Shows the target, the number of events and the first three; sends nothing. */
 async function rehearse(record: DeliveryRecord, reading: Reading): Promise<boolean> {
   const examples: Prepared[] = [];
   const entities = new Set<string>();
@@ -128,7 +128,7 @@ async function rehearse(record: DeliveryRecord, reading: Reading): Promise<boole
   for await (const event of sorted(prepared(record, reading), BY_TIME)) {
     if (event.body === null) counts.left_out++;
     else counts.would_send++;
-    // Enough to see how far sending can be parallel.
+    // Enough to see how many events can be sent in parallel.
     if (entities.size < 100_000) entities.add(event.entity_id);
     if (event.body !== null && examples.length < 3) examples.push(event);
   }

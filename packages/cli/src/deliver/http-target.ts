@@ -6,7 +6,7 @@ import type { Target } from './target.ts';
 
 const KEY_BYTES_MIN = 24;
 const ANSWER_CHARS_MAX = 200;
-/** Answers that another attempt may change. */
+/** Statuses after which another attempt may succeed. */
 const RETRYABLE = new Set([408, 425, 429]);
 
 /** Where events are posted. */
@@ -17,7 +17,7 @@ export interface HttpTargetOptions {
 }
 
 /**
- * Posts each event, signed as Standard Webhooks say. `webhook-id` and `idempotency-key` are the id of the event, `x-pik-replay-id`
+ * Posts each event, signed as in Standard Webhooks. `webhook-id` and `idempotency-key` are the id of the event, `x-pik-replay-id`
  * that of the delivery. Follows no redirect.
  *
  * @throws KitError `CONFIG_INVALID` for an address or secret that cannot be used.

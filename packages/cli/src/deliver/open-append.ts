@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
 
-/** A file to whose end lines are written. */
+/** A file to which lines are appended. */
 export interface AppendFile {
   /** Writes a line, synced to the disk when it returns. */
   add(line: string): void;
@@ -9,7 +9,7 @@ export interface AppendFile {
 
 const LINE_FEED = 0x0a;
 
-/** Opens a file for lines, and makes it if it is not there. A line that was written in part does not run into the next one. */
+/** Opens a file for appending, and creates it if it is missing. A partly written last line is ended first. */
 export function openAppend(path: string): AppendFile {
   const file = openSync(path, 'a+', 0o600);
   return {

@@ -7,7 +7,7 @@ import { createSqsTarget } from './sqs-target.ts';
 import type { Target } from './target.ts';
 
 /**
- * Opens the target that a text names: an http address, `file:PATH`, `sqs:QUEUE-URL`, or `module:FILE`.
+ * Opens the target that a text names: an HTTP URL, `file:PATH`, `sqs:QUEUE-URL`, or `module:FILE`.
  *
  * @throws KitError `CONFIG_INVALID`, `REQUEST_INVALID`.
  */

@@ -6,7 +6,7 @@ import type { Outgoing } from './target.ts';
 /** An event before it is sent; its body is null if the transform leaves it out. */
 export type Prepared = Omit<Outgoing, 'body'> & { readonly body: string | null };
 
-/** Makes of an event what is sent; null leaves it out. Pure: the same event gives the same. */
+/** Returns what to send for an event, or null to leave it out. Pure: the same event gives the same result. */
 export type Transform = (event: unknown) => unknown;
 
 /** In the order of event times, then ids. */
@@ -21,7 +21,7 @@ const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 /**
  * The events as they are sent: in the kit's own form, on one line, transformed.
  *
- * @throws KitError `FORBIDDEN` at an event with masked members, which would reach the other system as if they were its values.
+ * @throws KitError `FORBIDDEN` at an event with masked members: the other system would take the masks for values.
  */
 export async function* outgoing(
   events: AsyncIterable<RawEvent>,

@@ -11,7 +11,7 @@ export interface Sending {
   readonly target: Target;
   readonly journal: Journal;
   readonly pace: Pace;
-  /** Requests at a time; those of one entity follow one another. */
+  /** Requests at the same time; events of one entity are sent one after another. */
   readonly parallel: number;
   readonly attemptsMax: number;
   readonly signal: AbortSignal;
@@ -73,7 +73,7 @@ async function isTurn(waitMs: number, { journal, signal }: Pick<Sending, 'journa
   return !signal.aborted;
 }
 
-/** Tries to send an event. Null if the delivery was stopped before it was accepted: it is sent again by the next run. */
+/** Tries to send an event. Null if the delivery was stopped before the event was accepted: the next run sends it again. */
 async function attempt(event: Outgoing, { target, attemptsMax, signal }: Sending): Promise<Outcome | null> {
   const { event_id } = event;
   for (let attempts = 1; ; attempts++) {

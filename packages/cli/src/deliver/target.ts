@@ -8,13 +8,13 @@ export interface Outgoing {
   readonly event_type: string;
   readonly entity_id: string;
   readonly event_time: string;
-  /** JSON of the event, or what the transform has made of it. */
+  /** JSON of the event, or the result of the transform. */
   readonly body: string;
 }
 
-/** A receiver of events. Own targets, such as a producer of Kafka, are modules whose default export is a `Target`. */
+/** A receiver of events. To add a target, such as a Kafka producer, write a module whose default export is a `Target`. */
 export interface Target {
-  /** Where to, for people and in the record of the delivery; without credentials. */
+  /** Name of the target for people and for the record of the delivery, without credentials. */
   readonly name: string;
   /** Resolves when the receiver has accepted the event durably. A KitError with `retryable` is tried again. */
   send(event: Outgoing, signal: AbortSignal): Promise<void>;

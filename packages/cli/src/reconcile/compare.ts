@@ -28,11 +28,11 @@ export interface Compared {
   readonly here: AsyncIterable<Entry>;
   /** In order of id. */
   readonly there: AsyncIterable<Entry>;
-  /** Receipts since then may be too young to be there; RFC 3339. */
+  /** Receipts received later than this may be missing in the other store; RFC 3339. */
   readonly recentFrom: string;
 }
 
-/** Receipts of one id that are held at a time; further ones show nothing new. */
+/** Receipts of one id that are held in memory; further ones show nothing new. */
 const RECEIPTS_MAX = 20;
 
 /** Compares two sorted streams in one pass, and adds to `totals` what it sees. */

@@ -61,7 +61,7 @@ export async function closeHour(context: Context, hours: HourStore, hour: HourTo
   return commitHour(context, hours, { hourMs, generation, packs, seeds, files, revision: 0 });
 }
 
-/** A file of an earlier attempt decides which packs the generation has, and what they were answered. */
+/** A file of an earlier attempt decides the packs of the generation, and their outcomes. */
 function decided({ packs }: HourToClose, file: { key: string; text: string }): PackRow[] {
   const rows = new Map(packs.map((row) => [row.pack_id, row]));
   return parseOutcomes(file.text, file.key).map(({ pack_id, outcomes }) => {
@@ -71,7 +71,7 @@ function decided({ packs }: HourToClose, file: { key: string; text: string }): P
   });
 }
 
-/** The seeds of the generation before: its packs keep their roots. Packs whose seeds were dropped get new ones. */
+/** The seeds of the previous generation, whose packs keep their roots. Packs whose seeds were dropped get new ones. */
 async function seedsBefore({ backend }: Context, { previous }: HourToClose): Promise<ReadonlyMap<string, PackSeed>> {
   const file = previous?.seeds_file;
   const bytes = file === undefined ? null : await backend.files.get(file.key);

@@ -84,7 +84,7 @@ async function readCells(parts: Parts, hour: HourRow): Promise<readonly CellRow[
   if (hour.moved_file !== null)
     for await (const receipt of readFile(parts, hour.moved_file)) moved.push(compared(receipt, moves));
   const known = new Set(moved.map(addressOf));
-  // More have moved since the cells were made: they count some of these receipts as they were.
+  // More receipts have moved since the cells were made, and the cells still count some of them.
   if ([...moves.keys()].some((address) => !known.has(address)))
     return (await makerOf(readReceipts(parts, hour))).rows();
   // Their order among the other receipts is not known.

@@ -13,7 +13,7 @@ import { reviseHour } from './revise-hour.ts';
 
 /** The name of the mark: all hours of the log before it were closed, or had no packs. */
 export const COMPACT_MARK = 'compacted_until_ms';
-/** A clock that was set back stores packs in hours behind the mark. */
+/** After the clock is set back, packs are stored in hours before the mark. */
 const LOOK_BACK_MS = MS_PER_DAY;
 /** Later than any time that a pack id can hold. */
 const END_OF_IDS_MS = 2 ** 47;
@@ -42,7 +42,7 @@ export async function compact(context: Context, options: CompactOptions = {}): P
   if (hours === undefined || (await unfinishedIds(context.backend)).length > 0) return summary;
   const now = clock.now();
   const swept = Math.min((await index.getMark(SWEEP_MARK)) ?? 0, now);
-  // The running hour too, if it is asked for: later packs are its next generation.
+  // Includes the current hour if the caller asks for it: later packs form its next generation.
   const dueMs = floorToHour(swept);
   const toMs = options.all === true ? floorToHour(now) + MS_PER_HOUR : dueMs;
   const isPartial = (hourMs: number) => hourMs >= dueMs;

@@ -24,7 +24,7 @@ export function dayOf({ hour_ms }: Pick<HourRow, 'hour_ms'>): number {
   return Math.floor(hour_ms / MS_PER_DAY) * MS_PER_DAY;
 }
 
-/** A kind of rows of stored days, which are made of those of their hours. */
+/** A kind of rows of stored days, made from the rows of their hours. */
 interface DayKind<T> {
   readonly prefix: string;
   readonly form: string;
@@ -86,7 +86,10 @@ export function storeDayIntervals(parts: Files, hours: readonly HourRow[]): Prom
   return storeKind(parts, hours, INTERVALS);
 }
 
-/** Stores the cells and identities of the hours of a stored day, unless they are stored. Throws `HOUR_DAMAGED` for rows that cannot be read. */
+/**
+ * Stores the cells and identities of the hours of a stored day, unless they are stored. Throws `HOUR_DAMAGED` for rows that cannot be
+ * read.
+ */
 export async function storeDay(parts: Files, hours: readonly HourRow[]): Promise<void> {
   await storeKind(parts, hours, IDENTITIES);
   await storeKind(parts, hours, CELLS);

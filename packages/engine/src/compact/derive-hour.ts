@@ -25,7 +25,7 @@ import { RECEIPTS_FORM, receiptColumns } from './rules/receipt-columns.ts';
 import { wordsBytes } from './rules/words-file.ts';
 import { saltedRoot } from './salts.ts';
 
-/** An hour to derive files of: its packs with what they were answered, and the seeds of their salts. */
+/** An hour to derive files from: its packs with their outcomes, and the seeds of their salts. */
 export interface HourParts {
   readonly hourMs: number;
   readonly generation: number;
@@ -49,7 +49,7 @@ export interface DerivedHour {
 }
 
 /**
- * Reads the packs of an hour once, in the order of their ids, and stores what follows from them. The same packs give the same
+ * Reads the packs of an hour once, in the order of their ids, and stores the files that are derived from them. The same packs give the same
  * files, under the same names.
  *
  * @throws KitError `RAW_MISSING`, `RAW_CORRUPT` for a pack that is not as its PACK row says, `INDEX_CORRUPT` if slices lack receipts.

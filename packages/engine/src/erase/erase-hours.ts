@@ -27,8 +27,8 @@ import { saltsWithout } from './rules/erased-lines.ts';
 export type ErasedLinesOf = ReadonlyMap<string, ReadonlySet<number>>;
 
 /**
- * Takes erased lines out of all that was derived from an hour: new seeds without their salts and new lists of packs, a new revision of its
- * commit over new files, and then the files before are removed. Its root stays the same.
+ * Removes erased lines from everything that was derived from an hour: stores seeds without their salts, new lists of packs and a new
+ * revision of its commit over new files, then removes the old files. The root of the hour stays the same.
  */
 export async function eraseHour(erasing: Erasing, hourMs: number, erased: ErasedLinesOf): Promise<void> {
   const { context, eraser, effect } = erasing;
@@ -60,7 +60,7 @@ async function writeVersion(
   const { backend } = context;
   const keys = await latestKeys(backend, hourMs, generation);
   const [packs, seeds] = [await backend.files.get(keys.packs), await backend.files.get(keys.seeds)];
-  // A compaction that ended before the seeds has made nothing that covers a line; the next one lists the packs as they are now.
+  // A compaction that ended before it stored seeds has covered no line; the next one lists the packs as they are now.
   if (packs !== null && seeds === null) await eraser.removeFile(keys.packs);
   if (packs === null || seeds === null) return;
   const before = parseSeeds(textOf(seeds), keys.seeds);
@@ -75,7 +75,7 @@ async function writeVersion(
     const row = await backend.index.getPack(pack.pack_id);
     lines.push(`${JSON.stringify(row === null ? pack : { ...pack, sha256: row.sha256, bytes: row.bytes })}\n`);
   }
-  // First the list: whoever finds the new seeds finds it too.
+  // The list first, so that a process that finds the new seeds finds the list too.
   effect('packs of the hour');
   await firstWritten(backend, next.packs, lines.join(''));
   effect('seeds of the hour');
@@ -111,7 +111,7 @@ async function outdatedFiles({ context }: Erasing, hourMs: number, row: HourRow 
   return outdated;
 }
 
-/** Makes the rows of a stored day again if it has some, and removes those before. */
+/** Makes the rows of a stored day again if it has some, and removes the old ones. */
 export async function eraseDay({ context, eraser, effect }: Erasing, dayMs: number): Promise<void> {
   const { files, hours } = context.backend;
   const date = formatEpochMs(dayMs).slice(0, 10);

@@ -28,7 +28,7 @@ export interface ErasureRequest {
   readonly requestedBy: string | null;
 }
 
-/** Passes of one erasure: each finds only what was admitted during the one before. */
+/** Passes of one erasure: each finds only what was admitted during the previous pass. */
 const PASSES_MAX = 20;
 /** A pack stored up to this long before a pass began may have become visible only during it. */
 const LOOK_BACK_MS = 600_000;
@@ -49,9 +49,8 @@ export function eraserOf({ backend }: Context): Eraser {
 
 /**
  * Stores what is to be erased; from then on the erasure can be resumed. Returns its id, and the salt of its subject tag.
- *
- * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for a reason that names an entity, and for the first receipt of an event without its
- *   further ones, which would be left without the payload that they are compared with.
+ * @throws KitError `RECEIPT_UNKNOWN`; `REQUEST_INVALID` for a reason that names an entity, and for the first receipt of an event without
+ * its further ones, which would be left without the payload that they are compared with.
  */
 export async function beginErasure(context: Context, request: ErasureRequest): Promise<BegunErasure> {
   const { entityIds, receipts, reason } = request;
@@ -113,7 +112,7 @@ async function checkReceipts(
   }
 }
 
-/** The extent of an erasure that was not done. */
+/** What an erasure would erase. */
 export interface ErasurePreview {
   readonly packs: number;
   readonly lines: number;
@@ -123,7 +122,7 @@ export interface ErasurePreview {
   readonly bytes: number;
 }
 
-/** Counts what an erasure would erase, and writes nothing. Errors as `runErasure`. */
+/** Counts what an erasure would erase, and writes nothing. Throws as `runErasure`. */
 export async function previewErasure(
   context: Context,
   asked: Pick<ErasureRequest, 'entityIds' | 'receipts'>,
@@ -154,7 +153,7 @@ export async function listErasures({ backend }: Context): Promise<ErasureRecord[
 }
 
 /**
- * Erases again what finished erasures had erased and the log has again, as after the restore of a backup. Returns null if there is nothing.
+ * Repeats finished erasures whose receipts are in the log again, as after the restore of a backup. Returns null if there is nothing.
  * Errors as `runErasure`.
  */
 export async function replayErasures(context: Context, requestedBy: string | null): Promise<ErasureRecord | null> {
@@ -169,7 +168,7 @@ export async function replayErasures(context: Context, requestedBy: string | nul
       if (envelopes[line] !== undefined && envelopes[line].erased === undefined) receipts.push({ pack_id, line });
   }
   if (receipts.length === 0) return null;
-  // The first erasures have taken all receipts of an entity, also those that the index does not list.
+  // The first erasures removed all receipts of an entity, also those that the index does not list.
   await checkReceipts(context, receipts, Number.POSITIVE_INFINITY);
   const { erasureId } = await storeIntent(context, { entityIds: [], receipts, reason: 'replay', requestedBy });
   return runErasure(context, erasureId);
@@ -194,8 +193,8 @@ export function unfinishedErasures({ backend }: Context): Promise<string[]> {
 }
 
 /**
- * Does an erasure that was begun, or what is left of it. Every step is idempotent, so that it may end anywhere and be done again. Nothing may
- * close hours or recompute windows meanwhile.
+ * Runs an erasure that was begun, or the rest of it. Every step is idempotent, so it may end anywhere and be run again. Nothing may close
+ * hours or recompute windows meanwhile.
  *
  * @throws KitError `ERASURE_UNKNOWN`; `PENDING` while a pack is not admitted; errors of the backend.
  */
@@ -288,14 +287,14 @@ function receiptsOf(envelopes: readonly StoredEnvelope[], lines: readonly number
   });
 }
 
-/** Removes what the erased lines are still in: closed hours, former revisions, and rows that are not listed by pack. */
+/** Removes the erased lines from closed hours, former revisions, and rows that are not listed by pack. */
 async function eraseCopies(erasing: Erasing, packs: readonly PlannedPack[]): Promise<void> {
   const { eraser, intent, effect } = erasing;
   const erased = linesOf(packs);
   const { hours, days } = hoursOf(packs.map(({ pack_id }) => packStoredMs(pack_id)));
   for (const hourMs of hours) await eraseHour(erasing, hourMs, erased);
   for (const dayMs of days) await eraseDay(erasing, dayMs);
-  // While the former revisions are there: they say whose the erased receipts were.
+  // Before the former revisions are removed: they name the entities of the erased receipts.
   const entity_ids = await entitiesOf(erasing, packs);
   for (const id of intent.entity_ids) entity_ids.add(id);
   effect('rest');

@@ -15,8 +15,8 @@ export async function generationsOf({ files }: Pick<Backend, 'files'>, hourMs: n
 }
 
 /**
- * Reads the salts of packs, hour by hour; null for a pack that no tree covers. The files decide, and not the commit of the hour: after a
- * rebuild it is made again from them.
+ * Reads the salts of packs, hour by hour; null for a pack that no tree covers. The files decide, not the commit of the hour, because a
+ * rebuild makes the commit from the files.
  */
 export function hourSeeds({ backend }: Context): (hourMs: number, packId: string) => Promise<PackSalts | null> {
   let known: { readonly hourMs: number; readonly salts: ReadonlyMap<string, PackSalts> } | null = null;

@@ -18,11 +18,11 @@ export interface Erasing {
   readonly context: Context;
   readonly eraser: Eraser;
   readonly intent: ErasureIntent;
-  /** Called before each effect; a test ends the work there. */
+  /** Called before each effect, so that a test can end the work there. */
   readonly effect: (name: string) => void;
 }
 
-/** A pack with the lines that an erasure is about. */
+/** A pack with the lines that an erasure erases. */
 interface FoundPack {
   readonly row: PackRow;
   readonly text: Buffer;
@@ -139,7 +139,7 @@ function linesToErase(
 ): Set<number> {
   const found = new Set<number>();
   for (const [line, bytes] of linesOf(text).entries()) {
-    // The envelope of a rejected record does not say whose it is.
+    // The envelope of a rejected record does not name its entity.
     const isRejected = needles.length > 0 && row.outcomes[line] === 'R';
     const isMeant = named.has(line) || namesEntity(bytes, needles) || (isRejected && isRejectOf(bytes, needles));
     if (isMeant && decodeLine(Buffer.from(bytes).toString('utf8')).erased === undefined) found.add(line);

@@ -3,7 +3,7 @@ import type { Mask, MaskRules } from '@pik/schema';
 
 import { isBelowMasked, isMaskedPath } from './rules/masked-paths.ts';
 
-/** The rules by which answers are masked; null without a mask. A metric that is not declared any more counts as masked. */
+/** The rules by which answers are masked; null without a mask. A metric that is no longer declared counts as masked. */
 export function maskRules(mask: Mask | null, aggregates: ReadonlyMap<string, Aggregate>): MaskRules | null {
   if (mask === null) return null;
   return {

@@ -24,8 +24,7 @@ export interface MaskedQuestion<N extends RouteName> {
 }
 
 /**
- * Refuses a question that masked values would decide, before it is answered: its answer would show by presence, by order or by a sum what
- * it may not show.
+ * Refuses a question whose answer depends on masked values, before it is answered: presence, order or a sum would reveal them.
  *
  * @throws KitError `FORBIDDEN`.
  */

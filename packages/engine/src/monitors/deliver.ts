@@ -4,7 +4,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { type Alert, type Attempt, alertOf, claimed, isDone, nextMessage, released, settled } from './rules/alert.ts';
 import type { Sink } from './sinks/sink.ts';
 
-/** Parts of whatever sends alerts. */
+/** The dependencies of a sender of alerts. */
 export interface Delivering {
   readonly store: MonitorStore;
   readonly sinks: ReadonlyMap<string, Sink>;
@@ -13,8 +13,8 @@ export interface Delivering {
   /** Milliseconds that a sink has for one alert. Default: `LIMITS.alert_send_ms_max`. */
   readonly sendMs?: number | undefined;
   /**
-   * True in the first round of the only process that watches: the attempts of the one before it, which may have died, are made
-   * again at once. Default: false.
+   * True in the first round of the only watching process: attempts of a previous process, which may have died, are repeated at once.
+   * Default: false.
    */
   readonly takesOver?: boolean | undefined;
   /** True once no further check or message should begin. Default: never. */
@@ -29,8 +29,8 @@ interface Message {
 
 /**
  * Sends every message that is due: sinks at the same time, the messages of one sink one after another until one fails. An attempt is
- * written down before it is made, so that no other process makes it too; a message whose result was lost is sent again later.
- * Incidents that have ended and need no message any more move to the ended ones.
+ * recorded before it is made, so that no other process makes it too; a message whose result was lost is sent again later. Incidents that
+ * have ended and owe no message move to the ended ones.
  */
 export async function deliver(at: Delivering): Promise<void> {
   if (at.takesOver === true) await releaseClaims(at.store);
@@ -113,7 +113,7 @@ async function tryToSend(
   }
 }
 
-/** Changes an open incident in the row as it is by then; null if there is none any more, or `change` returns none. */
+/** Changes an open incident in the current row; null if the incident is no longer there, or `change` returns null. */
 async function changeIncident(
   store: MonitorStore,
   { monitor, incident_id }: { monitor: string; incident_id: string },
@@ -130,8 +130,7 @@ async function changeIncident(
 }
 
 /**
- * Replaces the row of a monitor by a changed one, however many others write it meanwhile. Null if there is no row, or `change`
- * returns none.
+ * Replaces the row of a monitor, and tries again if others write it meanwhile. Null if there is no row, or `change` returns null.
  */
 export async function changeRow(
   store: MonitorStore,
@@ -147,7 +146,7 @@ export async function changeRow(
   }
 }
 
-/** Moves incidents that have ended to the ended ones: first there, then out of the row, so that none is ever in neither. */
+/** Moves ended incidents: stores them among the ended ones first, then removes them from the row, so that a crash loses none. */
 async function keepEnded(store: MonitorStore, { name, incidents }: MonitorRow): Promise<void> {
   const done = incidents.filter(isDone);
   if (done.length === 0) return;

@@ -22,7 +22,7 @@ import { judgeDeclaredSilence, judgeSilence } from './rules/silence.ts';
 /** Asks a declared question: of a pipeline, of reader threads, or of a server. */
 export type Ask = <N extends AnsweredName>(name: N, given: SelectionOf<N>) => Promise<ReportOf<N>>;
 
-/** Gaps are listed for causes only; a silence needs none. */
+/** A silence needs no causes, so no gaps need to be listed. */
 const ONE = 1;
 const BY_SERIES = ['source', 'event_type'] as const;
 /** Pages of days that one check reads. */

@@ -7,7 +7,7 @@ import { type Ask, judgeMonitor } from './judge.ts';
 import { retire, stepMonitor } from './rules/step.ts';
 import { runbookOf } from './rules/words.ts';
 
-/** Parts of whatever evaluates monitors. */
+/** The dependencies of an evaluation of monitors. */
 export interface Watching extends Delivering {
   readonly monitors: readonly Monitor[];
   readonly ask: Ask;
@@ -18,9 +18,9 @@ export interface Watching extends Delivering {
 }
 
 /**
- * Judges the monitors that are due, writes their incidents, and sends the messages that are due. Rounds of two processes may overlap:
- * of two judgements of a monitor one is written. Faults of single monitors and sinks are kept in their rows; only a store that fails
- * makes the round reject, and the next round continues.
+ * Judges the monitors that are due, writes their incidents, and sends the messages that are due. Rounds of two processes may overlap: only
+ * one of two judgements of a monitor is written. Faults of single monitors and sinks are kept in their rows; only a store that fails makes
+ * the round reject, and the next round continues.
  */
 export async function watchOnce(at: Watching): Promise<void> {
   const rows = new Map((await at.store.list()).map((row) => [row.name, row]));
@@ -35,7 +35,7 @@ export async function watchOnce(at: Watching): Promise<void> {
   await deliver(at);
 }
 
-/** Rounds come in intervals of their own; half of one early is better than one late. */
+/** Rounds have their own interval: a check half a round early is better than one a round late. */
 const EARLY_MS = 5_000;
 
 function isCheckDue(monitor: Monitor, row: MonitorRow | null, nowMs: number): boolean {

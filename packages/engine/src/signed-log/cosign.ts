@@ -32,7 +32,7 @@ export async function cosign(parts: CosignParts, state: LogState, at: CosignedCh
       const known = (await backend.index.getMark(markOf(witness))) ?? 0;
       const asked = { old: Math.min(known, at.size), ...at };
       const { line, remembered } = await askWitness(witness, asked, (size) => state.tree.consistency(size, at.size));
-      // It signed more than it knows of: whoever relies on it should know that it has lost its state.
+      // The witness signed more than it remembers: it has lost its state, and those who rely on it should know.
       if (remembered < known) telemetry.log('error', 'witness_forgot', { witness: name, size: known, remembered });
       await writeCosignature(backend, { size: at.size, id, line });
       await backend.index.setMark(markOf(witness), at.size);

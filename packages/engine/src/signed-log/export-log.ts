@@ -16,10 +16,8 @@ export interface ExportRange {
 }
 
 /**
- * The files of an export, which a verifier needs nothing else than: the log up to its newest checkpoint, and of each hour of the range
- * outcomes, seeds and packs. Files that are missing are left out; the verifier reports them. Reads only files that never change, so
- * a server may own the directory.
- *
+ * All files that a verifier needs: the log up to its newest checkpoint, and the outcomes, seeds and packs of each hour of the range. Files
+ * that are missing are left out; the verifier reports them. Reads only files that never change, so a server may own the directory.
  * @throws KitError `ERASURE_RUNNING` while an erasure is not finished; `LOG_UNSIGNED`, `LOG_DAMAGED`, `HOUR_DAMAGED`.
  */
 export async function* exportLog(

@@ -80,7 +80,7 @@ async function createBatch({ files }: Files, start: number, batch: readonly Uint
   }
 }
 
-/** Writes the full tiles that a log has and the first `from` entries have not; hashes first, so that a bundle shows that all is there. */
+/** Writes the full tiles of a log beyond its first `from` entries; hashes first, so that a bundle proves that the rest is there. */
 async function writeTiles({ files }: Files, state: LogState, from: number): Promise<void> {
   const whole = (size: number) => size - (size % TILE_WIDTH);
   for (const { path, bytes } of tilesBetween(state, whole(from), whole(state.entries.length)))

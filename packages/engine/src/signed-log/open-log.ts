@@ -39,7 +39,7 @@ export async function readChecked({ backend }: Pick<LogParts, 'backend'>): Promi
   return state;
 }
 
-/** Throws `LOG_ROLLBACK` if a checkpoint is of more entries than a log has, `LOG_FORKED` if it is of others. */
+/** Throws `LOG_ROLLBACK` if a checkpoint covers more entries than a log has, `LOG_FORKED` if it covers different ones. */
 export function checkPrefix(state: LogState, note: string, owner: string): void {
   const checkpoint = parseCheckpoint(parseNote(note)?.text ?? '');
   if (checkpoint === null) throw new KitError('LOG_DAMAGED', `${owner} is not a checkpoint`);

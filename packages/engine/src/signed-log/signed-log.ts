@@ -53,19 +53,21 @@ export interface SignedHead {
 /** The signed log of a backend, as its one owner appends to it. Calls run one after another. */
 export interface SignedLog {
   /**
-   * Appends the hours that were closed, and the erasures that were finished, since the last call, then signs. Null if the private key was lost: the entries are kept
-   * unsigned until `replaceKey`.
-   *
+   * Appends the hours that were closed, and the erasures that were finished, since the last call, then signs. Null if the private key was
+   * lost: the entries are kept unsigned until `replaceKey`.
    * @throws KitError `LOG_FORKED` if a commit has another root than its entry; errors of the backend.
    */
   closeHours(): Promise<SignedHead | null>;
   /** Appends entries, then signs. Throws `LOG_ENTRY_TOO_LARGE`. */
   append(entries: readonly LogEntry[]): Promise<SignedHead | null>;
-  /** Asks witnesses and time stamp authorities, then brings every target up to date; what fails is logged, and is tried again by the next call. True if all are. */
+  /**
+   * Asks witnesses and time stamp authorities, then updates every target. Logs failures; the next call tries again. True if nothing
+   * failed.
+   */
   publish(): Promise<boolean>;
-  /** Signs with a new key from now on; the key before signs its name, and is gone after that. Throws `LOG_KEY_UNUSABLE`. */
+  /** Signs with a new key from now on; the old key signs the name of the new one, and is then deleted. Throws `LOG_KEY_UNUSABLE`. */
   rotateKey(): Promise<VerifierKey>;
-  /** The same where the key before was lost: nothing connects the new one with it. Throws `LOG_KEY_UNUSABLE` if it was not lost. */
+  /** Signs with a new key after the old one was lost: nothing connects the two. Throws `LOG_KEY_UNUSABLE` if it was not lost. */
   replaceKey(): Promise<VerifierKey>;
 }
 
@@ -242,9 +244,8 @@ async function publishAll(log: OpenLog): Promise<boolean> {
 }
 
 /**
- * Takes the entries that a restored directory lacks from a copy, and notes that. Only for a directory that `openSignedLog` refuses
- * with `LOG_ROLLBACK`.
- *
+ * Takes the entries that a restored directory lacks from a copy, and records the restore in the log. Only for a directory that
+ * `openSignedLog` refuses with `LOG_ROLLBACK`.
  * @throws KitError `LOG_DAMAGED`, `LOG_FORKED` if the copy does not continue the log of the directory.
  */
 export async function restoreLog(

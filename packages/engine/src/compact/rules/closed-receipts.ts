@@ -17,7 +17,7 @@ export function slicePlaces(rows: readonly EventRow[]): SlicePlace[] {
   return [...places.values()];
 }
 
-/** A pack: its records, what was answered, and the slices of its events. */
+/** A pack: its records, their outcomes, and the slices of its events. */
 export interface AdmittedPack {
   readonly pack_id: string;
   readonly records: readonly ParsedRecord[];
@@ -28,7 +28,9 @@ export interface AdmittedPack {
   readonly slices: readonly SliceRow[];
 }
 
-/** The receipts of a pack as they were admitted, in the order of its lines, without erased ones; null if a slice or an outcome is missing. */
+/**
+ * The receipts of a pack as they were admitted, in the order of its lines, without erased ones; null if a slice or an outcome is missing.
+ */
 export function closedReceipts(pack: AdmittedPack): ClosedReceipt[] | null {
   const entries = new Map<number, SliceEntry>();
   for (const slice of pack.slices) for (const entry of decodeEntries(slice.entries)) entries.set(entry.line, entry);

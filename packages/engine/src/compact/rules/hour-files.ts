@@ -2,9 +2,9 @@ import { formatEpochMs, isPackId, KitError, LETTER_OUTCOMES } from '@pik/schema'
 
 import type { PackedRequest, PackRow } from '../../ports/rows.ts';
 
-/** The prefix of what is stored once when an hour is closed and cannot be derived again: outcomes, packs and seeds. */
+/** The prefix of files that are stored once when an hour is closed and cannot be derived again: outcomes, packs and seeds. */
 export const HOURS_PREFIX = 'hours/v1/';
-/** The prefix of what follows from packs and outcomes. */
+/** The prefix of files that are derived from packs and outcomes. */
 export const DERIVED_PREFIX = 'derived/v1/';
 /** The prefix of the cells of stored days. */
 export const DAYS_PREFIX = `${DERIVED_PREFIX}days/`;
@@ -100,7 +100,7 @@ export interface ListedPack {
   readonly requests: readonly PackedRequest[];
 }
 
-/** The salts of the lines of a pack, in hexadecimal: a seed, or after an erasure each of them, null for erased lines. */
+/** The salts of the lines of a pack, in hexadecimal: a seed or, after an erasure, a list with null for erased lines. */
 export type PackSalts = { readonly seed: string } | { readonly salts: readonly (string | null)[] };
 
 /** The salts of a pack in a file. */

@@ -42,7 +42,7 @@ function erasedBytes(bytes: Uint8Array, line: number, erasing: LinesToErase): Ui
     outcome: erasing.outcomes[line] as OutcomeLetter,
     source,
     event_type,
-    // An import claims its time, which is a fact of its own; the hour of storage is known from the pack.
+    // The time that an import claims says something about the event; the hour of storage is known from the pack anyway.
     received_hour: hourOf(imported ? formatEpochMs(packStoredMs(erasing.pack_id)) : envelope.received_at),
     request_id,
     ...(request_line === undefined ? {} : { request_line }),
@@ -59,8 +59,7 @@ function hourOf(time: string): string {
 }
 
 /**
- * Why a rewritten pack must not replace the one before: null if it has as many lines, those that stay are the same byte by byte, and the
- * others are erased ones.
+ * Why a rewritten pack must not replace the old one; null if it has as many lines, each with the same bytes as before or erased.
  */
 export function rewriteFault(
   before: readonly Uint8Array[],

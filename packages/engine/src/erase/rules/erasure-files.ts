@@ -3,7 +3,7 @@ import { KitError } from '@pik/schema';
 /** The prefix of the files of erasures. */
 export const ERASURES_PREFIX = 'erasures/v1/';
 
-/** The request of an erasure: the only file that names somebody, removed at the end. */
+/** The request of an erasure: the only file that names a person, removed at the end. */
 export interface ErasureIntent {
   readonly erasure_id: string;
   readonly entity_ids: readonly string[];
@@ -11,7 +11,7 @@ export interface ErasureIntent {
   readonly reason: string;
   readonly requested_by: string | null;
   readonly requested_ms: number;
-  /** `SHA-256(salt ‖ entity ids)`: whoever was given the salt can show whom the erasure was about. */
+  /** `SHA-256(salt ‖ entity ids)`: with the salt, the caller can show whom the erasure was about. */
   readonly subject_tag: string;
 }
 
@@ -23,14 +23,14 @@ export interface PlannedPack {
   readonly lines: readonly number[];
 }
 
-/** The packs that one pass has rewritten. Once it is stored, they count. */
+/** The packs that one pass has rewritten. They count once the plan is stored. */
 export interface ErasurePlan {
   /** When the pass began to look, in milliseconds since the epoch. */
   readonly from_ms: number;
   readonly packs: readonly PlannedPack[];
 }
 
-/** The record of a finished erasure. It names nobody. */
+/** The record of a finished erasure. It names no person. */
 export interface ErasureRecord {
   readonly format: 'pik-erasure/1';
   readonly erasure_id: string;
@@ -45,7 +45,7 @@ export interface ErasureRecord {
   readonly counts: Readonly<Record<string, number>>;
   readonly hours: number;
   readonly versions: number;
-  /** Copies that this erasure cannot reach, and until when they last. */
+  /** Copies that this erasure cannot reach, and how long they last. */
   readonly residual: readonly { readonly what: string; readonly until: string }[];
 }
 

@@ -12,7 +12,7 @@ function placeOf({ field, steps }: Path): PointerSteps | null {
   return steps.map((step) => (step.kind === 'member' ? step.name : step.kind === 'any' ? '*' : String(step.index)));
 }
 
-/** True if a value at a path could be, contain or lie in a masked one. The whole received text always does. */
+/** True if a value at a path could be a masked value, contain one or lie in one. The whole received text always contains one. */
 function isMasked(path: Path, mask: Mask): boolean {
   if (path.field === 'body') return true;
   const place = placeOf(path);

@@ -5,7 +5,7 @@ import type { IncidentRow, SentRow } from '../../ports/monitor-store.ts';
 export interface Alert {
   /** The key of the incident, the same in both of its messages. */
   readonly key: string;
-  /** The id of this message, the same in each attempt: a receiver that knows it has this message already. */
+  /** The id of this message, the same in each attempt, by which a receiver recognizes a repeat. */
   readonly message_id: string;
   readonly state: 'FIRING' | 'RESOLVED';
   readonly monitor: string;
@@ -28,7 +28,7 @@ export interface Alert {
   readonly runbook: string;
 }
 
-/** The next message that a sink is owed; null if it knows all. While a monitor is muted no message says that it fires. */
+/** The next message to a sink; null if it has all. While a monitor is muted, no message says that it fires. */
 export function nextMessage(incident: IncidentRow, sent: SentRow, isMuted: boolean): Alert['state'] | null {
   const { state, is_due } = incident;
   if (sent.notified === 'NONE') return is_due && !(isMuted && state === 'FIRING') ? 'FIRING' : null;
@@ -66,7 +66,7 @@ export function alertOf(incident: IncidentRow, state: Alert['state']): Alert {
 
 const FIRST_RETRY_MS = 30_000;
 
-/** The incident as an attempt at a message begins: no other attempt starts before the time of the next retry. Null if another did. */
+/** The incident with the start of an attempt: no other attempt starts before the time of the next retry. Null if another has started. */
 export function claimed(incident: IncidentRow, sink: string, nowMs: number): IncidentRow | null {
   const known = incident.sent.find((sent) => sent.sink === sink);
   if (known === undefined || known.next_ms > nowMs) return null;
@@ -95,7 +95,7 @@ export interface Attempt {
   readonly nowMs: number;
 }
 
-/** The incident after an attempt. A message that fails again and again is given up, which its fault says. */
+/** The incident after an attempt. A message that keeps failing is given up, and its fault says so. */
 export function settled(
   incident: IncidentRow,
   { sink, state, fault, isFinal, refreshMs, nowMs }: Attempt,

@@ -29,7 +29,7 @@ export function judgeSilence(report: GapsReport, nowMs: number): Judgement {
   return { findings, isOver: (subject, since) => since !== null && (last.get(subject) ?? '') > since };
 }
 
-/** A declared silence: nothing new was received for so long. */
+/** A declared silence: nothing new was received for the declared time. */
 export function judgeDeclaredSilence(monitor: SilenceMonitor, report: LagReport, nowMs: number): Judgement {
   const { source, event_type, after_ms = 0 } = monitor;
   if (report.total !== null) return { findings: [], isOver: () => true };

@@ -6,7 +6,7 @@ export function severityOf({ severity = 'warning' }: Monitor): Severity {
   return severity;
 }
 
-/** Says in one sentence, without its full stop, when a monitor rings. */
+/** Says in one sentence, without its full stop, when a monitor fires. */
 export function watchesText(monitor: Monitor): string {
   const whose = monitor.source === undefined && monitor.event_type === undefined ? 'any series' : seriesName(monitor);
   switch (monitor.kind) {
@@ -31,7 +31,7 @@ export function watchesText(monitor: Monitor): string {
   }
 }
 
-/** The page with what to do about an incident of each kind. */
+/** The page with instructions for incidents of each kind. */
 const RUNBOOK = 'https://github.com/pipeline-investigation-kit/pipeline-investigation-kit/blob/main/docs/monitors.md';
 
 /** The address of the instructions for the incidents of a monitor. */

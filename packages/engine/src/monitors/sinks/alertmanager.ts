@@ -12,7 +12,7 @@ export interface AlertmanagerSinkOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** An alert that is not heard of for so long is over for Alertmanager, as when the kit itself has stopped. */
+/** Alertmanager treats an alert as over after this time without a repeat, for example if the kit has stopped. */
 const LASTS_MS = 3_600_000;
 /** It forgets its alerts when it starts again. */
 const REFRESH_MS = 300_000;

@@ -10,9 +10,8 @@ export interface SlackSinkOptions {
 }
 
 /**
- * Posts alerts into a channel of Slack. Slack does not recognize a message that it has: if an answer is lost, it is posted twice, with
- * the same key.
- *
+ * Posts alerts into a channel of Slack. Slack does not recognize repeats: if an answer is lost, the message is posted twice, with the same
+ * key.
  * @throws KitError `CONFIG_INVALID` for an address that cannot be used.
  */
 export function createSlackSink({ url, fetch = globalThis.fetch }: SlackSinkOptions): Sink {

@@ -15,7 +15,7 @@ export interface WebhookSinkOptions {
 }
 
 /**
- * Sends alerts as JSON, signed as Standard Webhooks say. `webhook-id` is the id of the message, the same in each attempt.
+ * Sends alerts as JSON, signed as in Standard Webhooks. `webhook-id` is the id of the message, the same in each attempt.
  *
  * @throws KitError `CONFIG_INVALID` for an address or a secret that cannot be used.
  */

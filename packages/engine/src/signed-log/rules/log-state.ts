@@ -13,7 +13,7 @@ import {
 import type { TiledLog } from './tiles.ts';
 import { createTree, type LogTree } from './tree.ts';
 
-/** A signed log in memory: its tree and entries, and what they say. */
+/** A signed log in memory: its tree, its entries, and the facts that they state. */
 export interface LogState extends TiledLog {
   readonly tree: LogTree;
   readonly entries: Uint8Array[];
@@ -65,7 +65,7 @@ function endOf(entry: LogEntry): number | null {
 export function hourEntry(state: LogState, row: HourRow): HourEntry | null {
   const h = hourText(row.hour_ms);
   const known = state.hours.get(h);
-  // A restored directory has other packs in the hours that it had lost.
+  // A restored directory may have different packs in the hours that it had lost.
   const isReplaced = known !== undefined && known.index < state.restoredAt && known.entry.root !== row.root;
   if (known?.entry.g === row.generation && known.entry.root !== row.root && !isReplaced)
     throw new KitError('LOG_FORKED', `the signed log has another root of the hour ${h} than its commit`);

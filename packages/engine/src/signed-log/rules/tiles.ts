@@ -54,8 +54,7 @@ export interface TiledLog {
 }
 
 /**
- * The tiles that a log of `to` entries has and one of `from` entries does not, hashes before entries: full ones, and last those that
- * are not full.
+ * The tiles that a log of `to` entries has and a log of `from` entries lacks, hashes before entries, full tiles before partial ones.
  */
 export function* tilesBetween(log: TiledLog, from: number, to: number): Generator<TileFile> {
   for (let level = 0; 2 ** (level * TILE_LEVELS) <= to; level++) {
