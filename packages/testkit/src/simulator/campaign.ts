@@ -26,11 +26,11 @@ export interface Found extends Failure {
   /** The text of the smallest tape. */
   readonly tape: string;
   readonly size: number;
-  /** How many histories failed like this. */
+  /** The number of histories that failed in this way. */
   count: number;
 }
 
-/** A point of the curve of what is new. */
+/** A point of the curve of new states. */
 interface CurvePoint {
   readonly histories: number;
   readonly states: number;
@@ -59,10 +59,10 @@ export interface CampaignResult {
   readonly failures: readonly Found[];
 }
 
-/** One history in this many is played twice. */
+/** One history in this many runs twice. */
 const PLAYED_TWICE = 100;
 
-/** Plays histories, and reports what they did and what they found. */
+/** Runs histories, and reports their states and failures. */
 export async function runCampaign(subject: Subject, order: CampaignOrder): Promise<CampaignResult> {
   const words = createWords(parseSeed(order.seed));
   const [coverage, corpus] = [new Coverage(), new Corpus()];

@@ -2,7 +2,7 @@ import { isFolder, type SimDisk } from './disk.ts';
 import { DIR } from './server.ts';
 import type { World } from './world.ts';
 
-/** Counts up to a bound, in steps that matter. */
+/** Counts up to a bound, in coarse steps. */
 function few(count: number): number {
   return Math.min(count, 3);
 }
@@ -12,7 +12,7 @@ function countIn(disk: SimDisk, path: string): number {
   return isFolder(folder) ? folder.names.size : 0;
 }
 
-/** Drafts that are on their way, hours of the log, runs of keys: what decides how a process that starts now goes on. */
+/** Unfinished drafts, hours of the log, runs of keys: the state that a process finds when it starts now. */
 function stateOf(world: World, call: string): string {
   const { disk, deaths } = world;
   const drafts = few(countIn(disk, `${DIR}/tmp`));
@@ -21,10 +21,10 @@ function stateOf(world: World, call: string): string {
   return `${call} ${drafts} ${keys} ${hours} ${few(deaths)} ${few(world.waiting)} ${world.current?.name ?? ''}`;
 }
 
-/** Which abstract states histories were in, and which followed which. */
+/** The abstract states of histories, and the pairs that followed each other. */
 export class Coverage {
   readonly states = new Set<string>();
-  /** How many histories had each pair of states that follow each other. */
+  /** The number of histories that had each pair of consecutive states. */
   readonly pairs = new Map<string, number>();
   #own = new Set<string>();
   #last = '';
@@ -52,7 +52,7 @@ export class Coverage {
     return fresh;
   }
 
-  /** Pairs that one history alone had. */
+  /** Pairs that only one history had. */
   get once(): number {
     let once = 0;
     for (const count of this.pairs.values()) if (count === 1) once += 1;

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 // A disk in memory that keeps what was fsynced apart from what was only written. Folders keep the changes of their names
-// in order: after a loss of power any of those that were not synced may be missing, but a rename is there whole or not at all.
+// in order: after a loss of power any of those that were not synced may be missing, but a rename has happened completely or not at all.
 
 /** A file. The content of a database is its connection; its bytes are then only a header. */
 export interface SimFile {
@@ -16,7 +16,7 @@ export interface SimFile {
 /** The content of a database file, which outlives the processes that open it. */
 export interface SimStore {
   readonly db: DatabaseSync;
-  /** Those that were prepared, by their text. */
+  /** Prepared statements, by their text. */
   readonly statements: Map<string, StatementSync>;
   /** The process that holds its exclusive lock. */
   lockedBy: { readonly isDead: boolean } | null;
@@ -34,7 +34,7 @@ export interface SimFolder {
 /** A file or a folder. */
 export type SimNode = SimFile | SimFolder;
 
-/** A change of names that is durable as a whole or not at all. */
+/** A change of names that becomes durable completely or not at all. */
 interface NameChange {
   readonly set: readonly (readonly [name: string, node: SimNode | null])[];
   /** Shared by the two halves of a rename between folders, which survive together. */
@@ -51,7 +51,7 @@ export function coded(code: string, what = ''): Error {
   return Object.assign(new Error(`${code} ${what}`.trim()), { code });
 }
 
-/** Decides what of the unsynced data survives a loss of power. */
+/** Decides which unsynced data survives a loss of power. */
 export interface Survival {
   /** True if a change of names survives. */
   name(): boolean;
@@ -86,7 +86,7 @@ export class SimDisk {
     return found;
   }
 
-  /** Creates a file, in place of none. Throws EEXIST. */
+  /** Creates a new file. Throws EEXIST. */
   create(path: string): SimFile {
     if (this.find(path) !== undefined) throw coded('EEXIST', path);
     const file: SimFile = { content: Buffer.alloc(0), synced: Buffer.alloc(0), isSpoilt: false, database: null };
@@ -118,7 +118,7 @@ export class SimDisk {
     this.#change(path, null);
   }
 
-  /** Removes whatever has a name, if there is anything. */
+  /** Removes the file or folder with a name, if there is one. */
   remove(path: string): void {
     if (this.find(path) !== undefined) this.#change(path, null);
   }

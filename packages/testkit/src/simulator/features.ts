@@ -46,7 +46,7 @@ export function drawFeatures({ tape }: World): Features {
 
 const RATES = [100, 30, 300] as const;
 
-/** Draws how often each fault strikes that the history may have. */
+/** Draws how often each possible fault occurs in the history. */
 export function drawRates({ tape }: World, features: Features): FaultRates {
   const rate = (name: Feature) => (features[name] ? tape.pick(`rate:${name}`, RATES) : 0);
   return { death: rate('deaths'), error: rate('errors'), full: rate('full-disk'), short: rate('short-writes') };

@@ -3,7 +3,7 @@ import { closeStores } from './platform/sqlite.ts';
 import { type Choice, type ChoiceSource, NotDeterministic, Tape } from './tape.ts';
 import { enterWorld, Stuck, World } from './world.ts';
 
-/** A promise that does not hold, as an oracle found it. */
+/** A broken promise that an oracle found. */
 export class Broken extends Error {
   readonly oracle: string;
   constructor(oracle: string, text: string) {
@@ -45,7 +45,7 @@ process.on('unhandledRejection', (error) => {
   if (!(error instanceof Error) || error.constructor.name !== 'Gone') unhandled ??= error;
 });
 
-/** Plays one history with the decisions of a source; `watch` sees its world before it begins. */
+/** Runs one history with the decisions of a source; `watch` gets its world before it begins. */
 export async function playHistory(
   subject: Subject,
   source: ChoiceSource,
@@ -66,7 +66,7 @@ async function failureIn(subject: Subject, world: World): Promise<Failure | null
     const driver = subject.play(world).finally(() => {
       isOver = true;
     });
-    // It is awaited once the world has come to rest.
+    // Awaited once the world has no more calls.
     driver.catch(() => {});
     await world.runUntil(() => isOver);
     await driver;

@@ -4,7 +4,7 @@ import { isFolder, type SimDisk, type SimFolder } from './disk.ts';
 import { Broken } from './history.ts';
 import { DIR } from './server.ts';
 
-// Reads the log as a stranger would: the files of the disk, gzip, JSON. It shares no code with the kit.
+// Reads the log with general tools only: the files of the disk, gzip, JSON. It shares no code with the kit.
 
 /** A receipt as it is stored. */
 export interface StoredReceipt {

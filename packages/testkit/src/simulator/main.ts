@@ -26,7 +26,7 @@ async function obey(order: CampaignOrder | TapeOrder): Promise<unknown> {
     const { failure, steps, deaths } = await playHistory(subjectOf(tape.head.subject), replayedTape(tape));
     return { failure, steps, deaths };
   }
-  // Failures are played again with whole stacks; until then most errors are those that faults make.
+  // Failures run again with whole stacks; until then, most errors come from injected faults.
   Error.stackTraceLimit = 6;
   return runCampaign(subjectOf(order.subject), order);
 }

@@ -10,7 +10,7 @@ export class Corpus {
     this.#max = max;
   }
 
-  /** Keeps a tape; the oldest one leaves. */
+  /** Keeps a tape, and drops the oldest one beyond the limit. */
   add(choices: readonly Choice[]): void {
     this.tapes.push(choices);
     if (this.tapes.length > this.#max) this.tapes.shift();
@@ -30,12 +30,12 @@ function changed(base: readonly Choice[], corpus: Corpus, words: () => number): 
   const at = words() % Math.max(1, base.length);
   switch (words() % 4) {
     case 0: {
-      // The beginning of one, the end of another.
+      // The beginning of one tape, the end of another.
       const other = corpus.tapes[words() % corpus.tapes.length] ?? base;
       return [...base.slice(0, at), ...other.slice(at)];
     }
     case 1:
-      // A beginning: what follows is drawn.
+      // The beginning of a tape; later decisions are drawn.
       return base.slice(0, at);
     case 2:
       return base.map((choice) => (words() % 16 === 0 ? { ...choice, value: words() % choice.n } : choice));

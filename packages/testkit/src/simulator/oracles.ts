@@ -5,8 +5,8 @@ import { readLog, type StoredReceipt } from './log-oracle.ts';
 import type { Acknowledged, Life, SettledValue } from './senders.ts';
 import type { Running } from './server.ts';
 
-// Promises that hold once faults have stopped and the sweeper has run. The log is read without the kit, and the outcomes that its
-// receipts must have are folded from the texts that were sent.
+// Promises that hold once faults have stopped and the sweeper has run. They read the log without the kit, and derive the
+// expected outcomes of its receipts from the texts that were sent.
 
 /** Checks everything about receipts and their outcomes. */
 export async function checkReceipts(life: Life, running: Running): Promise<void> {
@@ -58,7 +58,7 @@ async function checkKept(
   holds('found', first !== undefined, () => `the event of ${record.text} names a receipt that is not there`);
 }
 
-/** For each identity, one receipt is new; the others repeat it if their content is equal, and else are in conflict. */
+/** For each identity, one receipt is new; the others are repeats if their content is equal, otherwise conflicts. */
 function checkOutcomes({ sent, features }: Life, log: Log, letters: Letters): void {
   const groups = new Map<string, { letter: string; content: string; text: string }[]>();
   for (const [pack, receipts] of log) {
@@ -102,7 +102,7 @@ function checkOutcomes({ sent, features }: Life, log: Log, letters: Letters): vo
   }
 }
 
-/** The timelines hold each event once, and no other; reports count what the log holds. */
+/** The timelines hold each event once and no others; reports count the events of the log. */
 async function checkEvents(life: Life, running: Running, log: Log): Promise<void> {
   const expected = new Map<string, Set<string>>();
   let receipts = 0;
@@ -157,11 +157,11 @@ export function dailyValue({ pipeline }: Running, { entity, asOfMs }: Pick<Settl
   return pipeline.computeAggregate({ metric: 'daily_event_count', key: entity, window_start, asOfMs });
 }
 
-/** A value that was said to be final is still the same. */
+/** A value that was reported as final has not changed. */
 export async function checkValues({ values, features, world }: Life, running: Running): Promise<void> {
   // A receipt that a crash left behind enters with the next sweep.
   if (world.deaths > 0) return;
-  // An import may claim any receive time, and a sweep of young packs gives up those that are on their way.
+  // An import may claim any receive time, and a sweep of young packs abandons unfinished ones.
   if (features.imports || features['young-sweeps'] || features['clock-back'] || features['clock-ahead']) return;
   for (const one of values) {
     const { value } = await dailyValue(running, one);

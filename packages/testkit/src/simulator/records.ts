@@ -1,6 +1,6 @@
 import type { World } from './world.ts';
 
-/** A record that a sender sends, with the identity and content that it must have, said without the code under test. */
+/** A record that a sender sends, with its expected identity and content, derived without the code under test. */
 export interface SentRecord {
   readonly text: string;
   /** Equal for two records of one event; null for a record that must be rejected. */

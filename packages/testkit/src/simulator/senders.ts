@@ -24,7 +24,7 @@ export interface SettledValue {
   readonly value: unknown;
 }
 
-/** The things that the parts of a history share. */
+/** State that the parts of a history share. */
 export interface Life {
   readonly world: World;
   readonly server: Server;
@@ -32,11 +32,11 @@ export interface Life {
   readonly acknowledged: Acknowledged[];
   /** Every text that was ever sent, and the identity that it has. */
   readonly sent: Map<string, SentRecord>;
-  /** Values that were said to be final. */
+  /** Values that were reported as final. */
   readonly values: SettledValue[];
   /** Requests on their way. */
   inFlight: number;
-  /** Losses of power, and outcomes that could not be noted in the journal. */
+  /** Losses of power, and outcomes that could not be written to the journal. */
   readonly losses: { power: number; journal: number };
 }
 
@@ -46,7 +46,7 @@ const CLAIMED_MS = Date.UTC(2025, 11, 31);
 /** Requests of one sender. */
 const REQUESTS_MAX = 4;
 
-/** A sender: a few requests one after the other, each repeated until it is answered or given up. */
+/** A sender: a few requests, one after another, each repeated until it is answered or given up. */
 export async function sendRequests(life: Life, name: string): Promise<void> {
   const { world, features } = life;
   const self = world.process(name);

@@ -16,12 +16,12 @@ export interface Running {
 
 /** How a server is run. */
 export interface ServerOptions extends Omit<PipelineOptions, 'backend'> {
-  /** Called before each start: what happens to the machine in between. */
+  /** Called before each start, for faults of the machine between two processes. */
   readonly onStart?: (() => void) | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** A server on one machine: it starts again after each death, as a supervisor would have it. */
+/** A server on one machine that starts again after each death, as under a supervisor. */
 export class Server {
   readonly #world: World;
   readonly #options: Omit<PipelineOptions, 'backend'>;
@@ -47,7 +47,7 @@ export class Server {
     return this.#running === null || this.#running.process.isDead ? null : this.#running;
   }
 
-  /** Starts a process until one lives long enough to open the directory. Throws what no later start can mend. */
+  /** Starts processes until one opens the directory. Throws errors that no later start can fix. */
   async start(): Promise<Running> {
     for (let tries = 0; ; tries++) {
       const process = this.#world.process('server');
@@ -72,7 +72,7 @@ export class Server {
     await this.#reviving;
   }
 
-  /** Makes the index again from the log, as `pik rebuild` does while no server runs; false if the process died. */
+  /** Rebuilds the index from the log, as `pik rebuild` does while no server runs; false if the process died. */
   async rebuild(): Promise<boolean> {
     const process = this.#world.process('rebuild');
     try {
@@ -112,7 +112,7 @@ export class Server {
     if (this.#running !== null) this.#world.kill(this.#running.process);
   }
 
-  /** Ends the process as a signal does: no more is asked of it, and what was asked is answered first. */
+  /** Ends the process as a signal does: it gets no new requests, and answers those in flight first. */
   async stop(): Promise<void> {
     const { running } = this;
     if (running === null || this.#isStopping) return;

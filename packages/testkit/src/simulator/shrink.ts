@@ -1,7 +1,7 @@
 import { type Failure, type Played, playHistory, type Subject } from './history.ts';
 import { adapted, type Choice } from './tape.ts';
 
-/** How many histories a shrinking may play. */
+/** The maximum number of histories that a shrink may run. */
 const TRIES_MAX = 1_500;
 
 /** A smaller history with the same failure. */
@@ -15,7 +15,7 @@ export function sizeOf(choices: readonly Choice[]): number {
   return choices.reduce((sum, { value }) => sum + (value === 0 ? 0 : 1), 0);
 }
 
-/** Makes as many decisions plain, or leaves them out, as keep the oracle that found the failure. */
+/** Makes decisions plain, or leaves them out, as long as the same oracle finds the failure. */
 export async function shrink(subject: Subject, played: Played & { failure: Failure }): Promise<Shrunk> {
   let best: Shrunk = { choices: played.choices, failure: played.failure };
   let tries = 0;
@@ -54,7 +54,7 @@ function places(choices: readonly Choice[]): number[] {
   return choices.flatMap(({ value }, at) => (value === 0 ? [] : [at]));
 }
 
-/** Stretches of decisions become plain: half of them, a quarter, down to each by itself. */
+/** Makes ranges of decisions plain: half of them, a quarter, down to single ones. */
 async function makePlain(known: () => readonly Choice[], attempt: Attempt): Promise<void> {
   for (let length = Math.ceil(places(known()).length / 2); length >= 1; length = length === 1 ? 0 : length >> 1) {
     for (let start = 0; start < places(known()).length; ) {
@@ -65,7 +65,7 @@ async function makePlain(known: () => readonly Choice[], attempt: Attempt): Prom
   }
 }
 
-/** Stretches of decisions are left out, with what follows from them. */
+/** Leaves out ranges of decisions, with everything that follows from them. */
 async function leaveOut(known: () => readonly Choice[], attempt: Attempt): Promise<void> {
   for (let length = known().length >> 1; length >= 1; length >>= 1) {
     for (let start = 0; start < known().length; ) {

@@ -10,7 +10,7 @@ export interface ChoiceSource {
   next(name: string, n: number): number;
 }
 
-/** Thrown if a history asks for another decision than the one that was recorded: something in it is not deterministic. */
+/** Thrown if a history asks for a different decision than the recorded one: something in it is not deterministic. */
 export class NotDeterministic extends Error {}
 
 /** Records every decision of a history, so that the history can be played again. */
@@ -93,7 +93,7 @@ function exactly(choiceAt: (place: number) => Choice | undefined): ChoiceSource 
 /** The plainest value of every decision. */
 export const PLAIN: ChoiceSource = { next: () => 0 };
 
-/** How far ahead a decision of the same name is looked for after a tape was changed. */
+/** How far ahead to look for a decision of the same name after a tape was changed. */
 const LOOK_AHEAD = 12;
 
 /** The recorded values as far as they fit: after a tape was changed, later decisions keep their values by name. */

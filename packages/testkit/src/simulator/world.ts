@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SimDisk as Disk, type SimDisk } from './disk.ts';
 import { createWords, type Tape } from './tape.ts';
 
-/** Thrown in place of everything that a dead process would no longer do. */
+/** Thrown instead of an effect that a dead process can no longer have. */
 export class Gone extends Error {}
 
 /** A process of the world. A dead one has no further effect. */
@@ -24,7 +24,7 @@ class LivingProcess implements Process {
 /** The faults that one call may have. */
 export type CallFault = 'error' | 'full' | 'short';
 
-/** Once in how many calls each fault strikes; 0 for never. */
+/** Each fault occurs once in this many calls; 0: never. */
 export interface FaultRates {
   readonly error: number;
   readonly full: number;
@@ -51,7 +51,7 @@ const STEPS_MAX = 20_000;
 /** Calls that need space on the disk. */
 const TAKES_SPACE = new Set(['write', 'mkdir', 'link', 'commit']);
 
-/** A history did not come to its end. */
+/** Thrown if a history does not end. */
 export class Stuck extends Error {}
 
 /**
@@ -125,7 +125,7 @@ export class World {
     });
   }
 
-  /** Runs something after some time of the steady clock; returns what takes it back. */
+  /** Runs a function after a time of the steady clock; returns a function that cancels it. */
   timer(ms: number, run: () => void): () => void {
     const process = this.running();
     const one: Waiting = { process, name: 'timer', dueMs: this.steadyMs + ms, isFallible: false, run };
@@ -152,7 +152,7 @@ export class World {
     return this.current;
   }
 
-  /** Ends a process in the middle of whatever it does. */
+  /** Ends a process in the middle of its work. */
   kill(process: Process): void {
     if (!process.isDead) this.#die(process as LivingProcess);
   }
@@ -162,7 +162,7 @@ export class World {
     if (!process.isDead) this.#leave(process as LivingProcess);
   }
 
-  /** Lets calls take effect, one after the other, until the condition holds. Throws `Stuck`. */
+  /** Lets calls take effect, one after another, until the condition holds. Throws `Stuck`. */
   async runUntil(isDone: () => boolean): Promise<void> {
     await turn();
     while (!isDone()) {

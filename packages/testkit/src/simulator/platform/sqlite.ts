@@ -6,8 +6,8 @@ import { openPath } from './files.ts';
 
 export type { SQLInputValue, StatementSync } from 'node:sqlite';
 
-// In place of `node:sqlite` in a build for the simulator. A database outlives the process that opened it: what was committed
-// stays, what was not is rolled back. Its pages are not simulated.
+// In place of `node:sqlite` in a build for the simulator. A database outlives the process that opened it: committed changes
+// stay, others are rolled back. Its pages are not simulated.
 
 /** Result codes of SQLite. */
 const BUSY = 5;
@@ -23,7 +23,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   'PRAGMA synchronous': 'SELECT 2 AS synchronous',
 };
 
-/** Answers for the settings of a file. */
+/** Fixed answers for the settings of a file. */
 const settings = new Real(':memory:');
 
 function failed(errcode: number): Error {

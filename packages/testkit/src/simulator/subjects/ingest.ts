@@ -65,7 +65,7 @@ async function live(life: Life): Promise<void> {
 const REBUILDS_MAX = 5;
 /** How far a sweep looks back, as `pik serve` does. */
 const LOOK_BACK_MS = 3_600_000;
-/** The most steps that something other than a sender waits for its turn. */
+/** The maximum number of steps for which anything other than a sender waits for its turn. */
 const TURNS_MAX = 40;
 
 /** Lets some steps of others pass. */
@@ -98,7 +98,7 @@ async function readWhile(life: Life, isOn: () => boolean): Promise<void> {
   }
 }
 
-/** Asks for values as of now, and remembers those that are said to be final. */
+/** Asks for values as of now, and remembers those that are reported as final. */
 async function askWhile(life: Life, isOn: () => boolean): Promise<void> {
   while (isOn()) {
     await linger(life, 'ask');
@@ -153,7 +153,7 @@ async function settle(life: Life): Promise<void> {
   if (features.rebuild) await checkRebuild(life, digest);
 }
 
-/** A rebuild may fail or die anywhere, and the power with it; it is repeated until it is done. */
+/** A rebuild may fail or die anywhere, also by a loss of power; it is repeated until it succeeds. */
 async function rebuildThroughFaults(life: Life): Promise<void> {
   const { world, server, features } = life;
   world.rates = drawRates(world, features);
@@ -167,7 +167,7 @@ async function rebuildThroughFaults(life: Life): Promise<void> {
   world.rates = NO_FAULTS;
 }
 
-/** An index that is made again from the log says the same. */
+/** An index that is rebuilt from the log gives the same answers. */
 async function checkRebuild(life: Life, digest: string): Promise<void> {
   const { server, world } = life;
   await server.stop();
