@@ -112,7 +112,7 @@ async function checkReceipts(
   }
 }
 
-/** What an erasure would erase. */
+/** The extent of a planned erasure. */
 export interface ErasurePreview {
   readonly packs: number;
   readonly lines: number;
