@@ -32,7 +32,7 @@ export interface ApiKeyConfig {
   readonly origins?: readonly string[] | undefined;
   /** Requests a minute, as many at once; more are answered `RATE_LIMITED`. Default: no limit. */
   readonly requests_per_minute?: number | undefined;
-  /** Bytes of bodies in a day of UTC; then requests are answered `RATE_LIMITED`. A restart counts anew. Default: no limit. */
+  /** Bytes of bodies in a day of UTC; then requests are answered `RATE_LIMITED`. A restart resets the counts. Default: no limit. */
   readonly bytes_per_day?: number | undefined;
 }
 

@@ -133,7 +133,7 @@ function formFault(text: string): TimeFault {
     };
   }
   if (/[T ]\d{2}:\d{2}:\d{2}(\.\d+)? \d{2}:?\d{2}$/.test(text)) {
-    return { code: 'TIME_INVALID', hint: 'a space stands before the offset: in a URL write + as %2B' };
+    return { code: 'TIME_INVALID', hint: 'there is a space before the offset: in a URL write + as %2B' };
   }
   const match = SHAPE.exec(text);
   if (match !== null && isOnCalendarText(match)) {

@@ -78,7 +78,7 @@ const KNOWN: ReadonlySet<string> = new Set([...MAPPED_FIELDS, 'payload', 'payloa
 function sizeFault({ bytes }: TapRecord, line: string): string | null {
   const max = LIMITS.event_bytes_max;
   if (bytes.length > max)
-    return `the record has ${bytes.length} bytes, and an event at most ${max}; kept are its first ${KEPT_OF_LARGE_BYTES}; its SHA-256 is ${sha256Hex(bytes)}`;
+    return `the record has ${bytes.length} bytes, more than the ${max} of an event; its first ${KEPT_OF_LARGE_BYTES} are kept; its SHA-256 is ${sha256Hex(bytes)}`;
   const around = Buffer.byteLength(line) - bytes.length;
   return around > max ? `the map read more than ${max} bytes in the record` : null;
 }

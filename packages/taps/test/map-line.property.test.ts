@@ -64,7 +64,7 @@ describe('the line of a record', () => {
       recordOf('x'.repeat(LIMITS.event_bytes_max + 1)),
     );
     expect(parsed(line).record).toBe('x'.repeat(4_096));
-    expect(fault).toMatch(/has 262145 bytes, and an event at most 262144; .* SHA-256 is [0-9a-f]{64}/);
+    expect(fault).toMatch(/has 262145 bytes, more than the 262144 of an event; .* SHA-256 is [0-9a-f]{64}/);
     const read = mapLine(
       mapOf(() => ({ payload: 'x'.repeat(LIMITS.event_bytes_max) })),
       recordOf('{}'),

@@ -69,7 +69,7 @@ export function verifyCase(
   const note = proof === null ? null : parseNote(Buffer.from(proof.checkpoint));
   const checkpoint = note === null ? null : parseCheckpoint(note);
   if (proof === null || note === null || checkpoint === null) {
-    add(STATUS.differs, 'case.json', 'is not a case as it was written');
+    add(STATUS.differs, 'case.json', 'is not a case in the form that the kit writes');
     return { status: worstStatus(findings), findings, proof, size: 0, origin: '', witnessed: {} };
   }
   const { size, origin } = checkpoint;

@@ -77,7 +77,7 @@ export function verifyExport(dir: string, options: ExportOptions): Verdict {
   const { note, checkpoint } = signed;
   const root = (size: number) => rootOf(log.leaves.slice(0, size));
   if (!areEqual(root(checkpoint.size), checkpoint.root))
-    folder.add(STATUS.differs, 'checkpoint', 'the entries do not have the root that was signed');
+    folder.add(STATUS.differs, 'checkpoint', 'the root of the entries is not the signed one');
   const key = followRotations(folder, options.key, { keys: log.keys, root });
   if (checkpoint.origin !== key.name || !hasSigned(key, note))
     folder.add(STATUS.signature, 'checkpoint', `is not signed by the key ${key.text}`);
@@ -104,7 +104,7 @@ export function verifyExport(dir: string, options: ExportOptions): Verdict {
 interface Log extends Gone {
   readonly leaves: readonly Buffer[];
   readonly keys: readonly KeyEntry[];
-  /** The generations of each hour, the latest last; a restored backup starts them anew. */
+  /** The generations of each hour, the latest last; a restored backup starts them again. */
   readonly hours: ReadonlyMap<string, readonly HourEntry[]>;
   /** The hours before this one may have ended. */
   readonly expiredThrough: string;
@@ -133,7 +133,7 @@ function readLog(folder: Folder, size: number): Log | null {
       at = end;
     }
     if (leaves.length !== Math.min(size, start + TILE)) {
-      folder.add(STATUS.differs, name, 'does not have as many entries as were signed');
+      folder.add(STATUS.differs, name, 'does not have the signed number of entries');
       return null;
     }
   }
@@ -199,7 +199,7 @@ function checkWitnesses(folder: Folder, note: Note, { witnesses = [], quorum = w
   for (const [name, time] of times) if (time !== null) witnessed[name] = time;
   const count = times.filter(([, time]) => time !== null).length;
   if (count < quorum)
-    folder.add(STATUS.signature, 'checkpoint', `${count} of the witnesses have signed, and ${quorum} must have`);
+    folder.add(STATUS.signature, 'checkpoint', `${count} of the witnesses have signed, but ${quorum} are required`);
   return witnessed;
 }
 

@@ -52,7 +52,8 @@ export function openFolder(dir: string): Folder {
       const listed = new Map<string, string>();
       for (const line of sums.split('\n').slice(0, -1)) {
         const [, hash = '', name = ''] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? [];
-        if (name === '' || listed.has(name)) add(STATUS.differs, SUMS, 'has a line that was not written so');
+        if (name === '' || listed.has(name))
+          add(STATUS.differs, SUMS, 'has a line in another form than the kit writes');
         listed.set(name, hash);
       }
       for (const [name, hash] of hashes)

@@ -51,9 +51,9 @@ export function checkHour(
   }
   const at = `hour ${entry.h}`;
   if (isWhole && hex(rootOf([...leaves.values()])) !== entry.root)
-    folder.add(STATUS.differs, at, 'its packs, outcomes or seeds do not have the root that was signed');
+    folder.add(STATUS.differs, at, 'the root of its packs, outcomes and seeds is not the signed one');
   if (entry.packs !== outcomes.size || entry.lines !== lines || !sameCounts(counts, entry.counts))
-    folder.add(STATUS.differs, at, 'its packs and outcomes are not as many as were signed');
+    folder.add(STATUS.differs, at, 'the number of its packs or outcomes is not the signed one');
   for (const before of earlier) checkEarlier(folder, before, { start, leaves, outcomes, isWhole });
   return isWhole ? lines : 0;
 }
@@ -72,7 +72,7 @@ function checkEarlier(
     folder.add(
       STATUS.differs,
       `hour ${before.h}`,
-      `generation ${before.g} had packs that a later one does not have so`,
+      `generation ${before.g} has packs that a later one lacks or has changed`,
     );
 }
 
@@ -122,7 +122,7 @@ function packLines<T>(
     return true;
   });
   if (isWritten) return found;
-  folder.add(STATUS.differs, name, 'is not as it was written');
+  folder.add(STATUS.differs, name, 'is not in the form that the kit writes');
   return null;
 }
 
@@ -150,7 +150,7 @@ function packRoot(folder: Folder, name: string, { bytes, lines, salts, gone }: P
     return null;
   };
   const text = unpack(bytes);
-  if (text === null) return fault('is not one whole file of gzip as the kit writes it');
+  if (text === null) return fault('is not a single gzip file as the kit writes it');
   if (salts === undefined) return fault('has no seed');
   const all = 'seed' in salts ? saltsOf(Buffer.from(salts.seed, 'hex'), lines) : null;
   const groups: Buffer[] = [];
@@ -165,7 +165,7 @@ function packRoot(folder: Folder, name: string, { bytes, lines, salts, gone }: P
     const leaf = salt.length === SALT_BYTES ? lineLeaf(salt, one) : tombstoneLeaf(one, line, gone);
     if (leaf === null)
       return fault(
-        `has at line ${line} neither a line with its salt nor the tombstone of a line that the log says is gone`,
+        `has at line ${line} neither a line with its salt nor an erased line whose erasure or expiry the log names`,
       );
     group.push(leaf);
     if (group.length === GROUP_LINES) groups.push(groupHash(group));

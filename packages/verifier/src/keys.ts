@@ -25,7 +25,7 @@ export interface KeyHistory {
 }
 
 /**
- * Follows the rotations from a trusted key to the one that signs now: the checkpoint of each rotation is signed by the key before.
+ * Follows the rotations from a trusted key to the one that signs now: the checkpoint of each rotation is signed by the old key.
  * Returns the last key that this shows. All checkpoints of rotations are read, also those before the trusted key.
  */
 export function followRotations(folder: Folder, trusted: VerifierKey, { keys, root }: KeyHistory): VerifierKey {
@@ -41,7 +41,7 @@ export function followRotations(folder: Folder, trusted: VerifierKey, { keys, ro
       folder.add(STATUS.signature, name, `is not signed by the key ${next}`);
     if (i <= known) continue;
     if (key === null || signed === null || !hasSigned(current, signed.note)) {
-      const why = lost ? 'the key before was lost' : 'the key before has not signed that';
+      const why = lost ? 'the old key was lost' : 'the old key has not signed that';
       folder.add(STATUS.signature, name, `names the key ${next}, and ${why}`);
       return current;
     }

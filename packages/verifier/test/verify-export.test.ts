@@ -96,7 +96,7 @@ describe('every change is found', () => {
     );
   });
 
-  it('a flipped bit of any byte, even with the list of hashes made anew; but for bits of gzip that carry nothing', () => {
+  it('a flipped bit of any byte, even with the list of hashes computed again; but for bits of gzip that carry nothing', () => {
     const paths = [...rich.files.keys()].filter((path) => !/^SHA256SUMS$|\.gz$/.test(path));
     for (const path of paths) {
       const bytes = rich.files.get(path) ?? Buffer.alloc(0);

@@ -13,7 +13,7 @@ export interface LogCommandOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Signs with a new key from now on; `lost`: the key before cannot sign that. */
+/** Signs with a new key from now on; `lost`: the old key cannot sign that. */
 export async function logRotate(options: LogCommandOptions, { lost }: { lost: boolean }): Promise<void> {
   const key = await withBackend(options, async (parts) => {
     const log = await openSignedLog(parts);

@@ -38,7 +38,7 @@ async function check(pin: Pin, at: { url: string; apiKey?: string | undefined })
   const { question, path, as_of } = pin;
   const facts = { question, path, as_of };
   if (answerHash(pin.answer) !== pin.answer_sha256)
-    return { ...facts, result: 'FILE_CHANGED', detail: 'the answer in the file does not have its hash' };
+    return { ...facts, result: 'FILE_CHANGED', detail: 'the answer in the file does not match its hash' };
   const headers = {
     accept: 'application/json',
     ...(at.apiKey === undefined ? {} : { authorization: `Bearer ${at.apiKey}` }),

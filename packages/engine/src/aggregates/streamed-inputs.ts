@@ -12,7 +12,7 @@ import { type SlicesOf, timelineRange, type WindowQuestion, windowSlices } from 
 
 /** Limits on the inputs in memory at a time. Tests make them small. */
 export interface StreamBounds {
-  /** Inputs in packed form: a larger window is read in parts, one after the other. */
+  /** Inputs in packed form: a larger window is read in parts, one after another. */
   readonly heldMax: number;
   /** Inputs as objects, in one part. */
   readonly partMax: number;

@@ -3,7 +3,7 @@ import { KitError } from '@pik/schema';
 import type { Cut } from '../runtime/rules/cut.ts';
 
 /**
- * Looks up the parts of an answer one after the other while the budget lasts. Partial results of a part are kept, and every
+ * Looks up the parts of an answer one after another while the budget lasts. Partial results of a part are kept, and every
  * part that was not completed is listed.
  */
 export interface Attempts {

@@ -23,7 +23,7 @@ export function decompress(bytes: Uint8Array, bytesMax: number): Promise<Uint8Ar
       const { buffer, engine } = result as unknown as Inflated;
       // zlib takes zero bytes behind the end for padding and drops what follows them.
       if (engine.bytesWritten < bytes.length)
-        return reject(new KitError('ENCODING_INVALID', 'there are bytes behind the end of the gzip stream'));
+        return reject(new KitError('ENCODING_INVALID', 'there are bytes after the end of the gzip stream'));
       resolve(buffer);
     });
   });

@@ -33,7 +33,7 @@ export function routesPage(): string {
 <head><meta charset="utf-8"><title>Pipeline Investigation Kit</title></head>
 <body>
 <h1>Pipeline Investigation Kit</h1>
-<p>A black box for event pipelines. The same surface as <a href="openapi.json">OpenAPI</a>, and <a href="ui">the console</a>.</p>
+<p>A black box for event pipelines. This API as <a href="openapi.json">OpenAPI</a>, and <a href="ui">the console</a>.</p>
 <table>
 <thead><tr><th>Route</th><th>Scope</th><th>What it does</th></tr></thead>
 <tbody>
@@ -61,5 +61,5 @@ export function routesText(): string {
     ([name, { method, path, summary }]) =>
       `${method.padEnd(4)} ${path.padEnd(28)} ${scopeText(name).padEnd(19)} ${summary}`,
   );
-  return `Pipeline Investigation Kit. The console for a browser is at /ui, this surface as OpenAPI at /openapi.json.\n\n${lines.join('\n')}\n`;
+  return `Pipeline Investigation Kit. The console for a browser is at /ui, this API as OpenAPI at /openapi.json.\n\n${lines.join('\n')}\n`;
 }

@@ -46,7 +46,7 @@ export function openApi(): Json {
     info: {
       title: METRIC_NAMESPACE,
       version: '1',
-      description: 'Keeps every event as received, decides on it once, answers about it later.',
+      description: 'Keeps every event as received, decides its outcome once, and answers questions about it later.',
     },
     // Relative to the address of this document, so that any prefix that a proxy adds is kept.
     servers: [{ url: '.' }],

@@ -16,7 +16,7 @@ const CALLS: Readonly<Record<string, string>> = {
 
 /**
  * `POST /v1/batch`, `/v1/track` …: events of Segment and RudderStack. The content type is not checked: an SDK of RudderStack
- * names another one for gzipped JSON. Rejected records of a batch are kept, and the answer is a success all the same: an SDK
+ * names another one for gzipped JSON. Rejected records of a batch are kept, and the answer is a success anyway: an SDK
  * would send the batch again, or give up all of it.
  */
 export const segment: Handler<'segment', IngestPipeline> = async ({ pipeline }, call) => {

@@ -112,7 +112,7 @@ async function sweepRange(
     const page: Page<string> = await context.backend.rawLog.list({ ...range, cursor });
     for (let start = 0; start < page.items.length; start += PACKS_AT_ONCE) {
       const packIds = page.items.slice(start, start + PACKS_AT_ONCE);
-      // Nearly all packs are admitted: asking for one after the other would take longer than their requests took to come in.
+      // Nearly all packs are admitted: asking for one after another would take longer than their requests took to come in.
       const rows = await inParallel(packIds, (packId) => context.backend.index.getPack(packId));
       for (const [i, packId] of packIds.entries()) {
         if (isOver()) {

@@ -8,7 +8,7 @@ export interface WorkerOptions extends Omit<WorkOptions, 'isStopping'> {
   readonly idleMs?: number | undefined;
 }
 
-/** Processes the messages of the queue, one after the other, until it is stopped. */
+/** Processes the messages of the queue, one after another, until it is stopped. */
 export interface Worker {
   /** Begins no further window; resolves when the current ones are done. A message with windows left goes back to the queue. */
   stop(): Promise<void>;

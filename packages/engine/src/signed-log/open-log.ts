@@ -50,7 +50,7 @@ export function checkPrefix(state: LogState, note: string, owner: string): void 
       `${owner} has ${size} entries, and the signed log of this directory has ${state.entries.length}; \`pik log restore\` takes the missing ones from there`,
     );
   if (!sameBytes(state.tree.root(size), root))
-    throw new KitError('LOG_FORKED', `${owner} of ${size} entries is not of the signed log of this directory`);
+    throw new KitError('LOG_FORKED', `${owner} of ${size} entries does not belong to the signed log of this directory`);
 }
 
 /** The key that signs, found among the stored ones; a new log gets one. Null: the key was lost. Throws `LOG_KEY_UNUSABLE`. */

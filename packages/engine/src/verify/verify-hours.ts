@@ -106,7 +106,9 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
   const receipts = [...letters.values()].reduce((sum, { length }) => sum + length, 0);
   const inColumns = row.columns.reduce((sum, { zone }) => sum + zone.receipts, 0);
   if (listed.length !== row.packs || receipts !== row.receipts || inColumns + (row.erased ?? 0) !== row.receipts)
-    differs(`counts ${counted(row.packs, 'pack')} and ${counted(row.receipts, 'receipt')}, and its files others`);
+    differs(
+      `counts ${counted(row.packs, 'pack')} and ${counted(row.receipts, 'receipt')}, but its files have other numbers`,
+    );
   for (const pack of listed) {
     const known = await context.backend.index.getPack(pack.pack_id);
     if (
@@ -114,10 +116,10 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
         ? !isPast(context, pack.pack_id)
         : known.sha256 !== pack.sha256 || known.outcomes !== letters.get(pack.pack_id)
     )
-      differs('has a pack that the PACK row does not have like this', pack.pack_id);
+      differs('describes a pack differently than its PACK row', pack.pack_id);
   }
   const leaves = await leavesOf(context, listed, { letters, seeds: seedsByPack(seeds, row.seeds_file.key) });
-  if (leaves !== null && hourRootText(leaves) !== row.root) differs('has a root that its packs do not have');
+  if (leaves !== null && hourRootText(leaves) !== row.root) differs('has a root that is not that of its packs');
   return faults;
 }
 

@@ -245,7 +245,7 @@ function checkOrders(receipts: readonly Receipt[], rows: readonly CellRow[], gra
   return counts;
 }
 
-/** First arrivals one after the other, each received a second after the one before; `event_ms` in milliseconds after `START`. */
+/** First arrivals one after another, each received a second after the one before; `event_ms` in milliseconds after `START`. */
 const inTurn = (times: readonly number[], fromMs = START) =>
   times.map(
     (ms, i): Receipt => ({

@@ -17,7 +17,7 @@ import {
   WORLD_START,
 } from '../support/import-world.ts';
 
-// Importing the same receipts in any order and any batches, concurrently or one after the other, before or after the
+// Importing the same receipts in any order and any batches, concurrently or one after another, before or after the
 // live ones, gives the same first receipts, payloads, counts and answers, as of any time.
 
 const MINUTE_MS = 60_000;

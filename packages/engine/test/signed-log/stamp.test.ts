@@ -116,7 +116,7 @@ describe.skipIf(!hasOpenssl)('a time stamp', () => {
     await failing.append([entry]);
     expect(await failing.publish()).toBe(false);
     expect(lines).toEqual(['log_unstamped', 'log_unstamped', 'log_unstamped']);
-    // The checkpoint is published all the same, and gets its stamp later.
+    // The checkpoint is published anyway, and gets its stamp later.
     expect(target.files.has('checkpoint')).toBe(true);
     const log = await openSignedLog({ ...options, targets: [target], stamps: [down, client] });
     expect(await log.publish()).toBe(true);

@@ -107,7 +107,7 @@ describe('verify names the commit of a closed hour', () => {
   it('whose root, counts or packs were changed', async () => {
     const world = await lived();
     const root = (of: HourRow) => ({ ...of, root: of.root.replaceAll(/./g, '0') });
-    expect(await changed(world, root)).toEqual([expect.stringContaining('a root that its packs do not have')]);
+    expect(await changed(world, root)).toEqual([expect.stringContaining('a root that is not that of its packs')]);
     const count = (of: HourRow) => ({ ...of, receipts: of.receipts + 1 });
     expect(await changed(world, count)).toEqual([expect.stringMatching(/^HOUR_DIFFERS .* counts/)]);
     const packs = (of: HourRow, { packs_file }: HourRow) => ({ ...of, packs_file });

@@ -40,7 +40,7 @@ async function openOrReset(
     if (isOfIndex(db, keys)) return keys;
     sometimes('keys: the index has other events than its keys');
     await keys.close();
-    onWarning('the key index belongs to other events; it is made again from the present ones', null);
+    onWarning('the key index belongs to other events; it is rebuilt from the current ones', null);
   } catch (error) {
     if (!KitError.is(error) || error.code !== 'INDEX_CORRUPT') throw error;
     onWarning(error.message, error);

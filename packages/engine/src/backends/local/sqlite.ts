@@ -14,7 +14,7 @@ const FULL = 13;
 const CANTOPEN = 14;
 const NOTADB = 26;
 
-const REPAIR = 'stop the server and run `pik rebuild --data DIR`, which makes the index again from the raw log';
+const REPAIR = 'stop the server and run `pik rebuild --data DIR`, which rebuilds the index from the raw log';
 
 /** The primary result code of an error of SQLite; 0 for any other error. */
 export function sqliteCode(error: unknown): number {

@@ -26,12 +26,12 @@ export interface QuietEntry {
   readonly to: string;
 }
 
-/** Checkpoints that cover this entry are signed by the next key; the first of them by the key before as well. */
+/** Checkpoints that cover this entry are signed by the next key; the first of them by the old key as well. */
 export interface KeyEntry {
   readonly type: 'key';
   /** The next key, as verifiers name it. */
   readonly next: string;
-  /** True if the key before was lost, so that nothing connects the two. */
+  /** True if the old key was lost, so that nothing connects the two. */
   readonly lost?: true | undefined;
 }
 

@@ -18,7 +18,7 @@ const HAS_FIRST = 8;
 /** A receipt without the texts that are encoded as bytes. */
 export type EntryFacts = Omit<SliceEntry, 'event_id' | 'payload_hash'>;
 
-/** Encodes entries, one after the other: ids and hashes as bytes, times and lines as differences from the previous entry. */
+/** Encodes entries, one after another: ids and hashes as bytes, times and lines as differences from the previous entry. */
 export class EntryEncoder {
   readonly #out: ByteWriter;
   #event_ms = 0;

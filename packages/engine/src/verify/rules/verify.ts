@@ -160,11 +160,11 @@ function repeatFaults(
   if (wasFirst && !found.deliveriesFull)
     return [verifyFault('EVENT_DIFFERS', 'The EVENT row differs from the one that these bytes yield.', at)];
   if (nextFirst(expected, event) !== event)
-    return [verifyFault('EVENT_DIFFERS', 'The EVENT row is that of a receipt which comes after this one.', at)];
+    return [verifyFault('EVENT_DIFFERS', 'The EVENT row belongs to a receipt that comes after this one.', at)];
   const isOrdinary = expected.rank === null && event.rank === null && event.answered === 'ACCEPTED';
   const answered = isOrdinary ? repeatOutcome(expected, event) : (delivery?.answered ?? outcome);
   if (outcome !== answered) {
-    return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload says otherwise.`, at)];
+    return [verifyFault('OUTCOME_DIFFERS', `The receipt is called ${outcome}, but its payload shows otherwise.`, at)];
   }
   if (delivery === null) {
     return found.deliveriesFull

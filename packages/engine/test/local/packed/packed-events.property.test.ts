@@ -137,7 +137,7 @@ it('any history of live and imported packs gives an index of packed events the a
   );
 });
 
-/** An index with the events of some packs, one after the other, and a few rows of their own. */
+/** An index with the events of some packs, one after another, and a few rows of their own. */
 async function openFilled(counts: readonly number[], isLoosened: (number: number) => boolean): Promise<Opened> {
   const clock = createTestClock(START_MS);
   const [opened, newId] = [open(clock), createIds(clock)];

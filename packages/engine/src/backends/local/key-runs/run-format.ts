@@ -32,7 +32,7 @@ export interface RunFooter {
 
 /** The error of damaged files. */
 export function damaged(what: string, cause?: unknown): KitError {
-  const message = `the key index is damaged (${what}); a restart makes it again from the events`;
+  const message = `the key index is damaged (${what}); a restart rebuilds it from the events`;
   return new KitError('INDEX_CORRUPT', message, { cause });
 }
 

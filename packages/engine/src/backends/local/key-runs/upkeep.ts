@@ -18,7 +18,7 @@ const RUNS_PER_MERGE = 8;
 /** Runs of this level, some eight million keys each, are not merged: each merge needs the same space again. */
 const LEVEL_MAX = 2;
 
-/** Writes full tables to runs and merges runs, one after the other, between requests. */
+/** Writes full tables to runs and merges runs, one after another, between requests. */
 export interface Upkeep {
   /** The error of the last attempt; null if it succeeded. */
   readonly failure: KitError | null;
@@ -80,7 +80,7 @@ export function createUpkeep(parts: UpkeepParts): Upkeep {
       failure = KitError.is(error)
         ? error
         : new KitError('INTERNAL', 'the key index cannot be written', { cause: error });
-      onWarning('the key index cannot be written; it is tried again', error);
+      onWarning('the key index cannot be written; the server tries again', error);
       retry = setTimeout(again, retryMs).unref();
     }
   };

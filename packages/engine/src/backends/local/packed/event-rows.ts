@@ -111,7 +111,7 @@ export function createEventRows(db: DatabaseSync, { isWriter = false } = {}): Ev
   };
 }
 
-/** The segments that were read last. A batch that is sent again asks for the events of a few, one after the other. */
+/** The segments that were read last. A batch that is sent again asks for the events of a few, one after another. */
 interface Recent {
   find(number: number): OpenSegment | null;
   add(segment: OpenSegment): void;

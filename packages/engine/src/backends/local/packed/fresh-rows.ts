@@ -120,7 +120,7 @@ function groupKey(seriesNo: number, packId: string, day: number): string {
 
 type GroupParts = Parts & { readonly statements: Statements; readonly replace: FreshRows['replace'] };
 
-/** Gives the events of a group numbers one after the other, in order of their lines. Returns null unless all are packed. */
+/** Gives the events of a group numbers one after another, in order of their lines. Returns null unless all are packed. */
 function writeGroup({ seriesNo, packId, events }: Group, parts: GroupParts): WrittenGroup | null {
   const { keys, statements, replace } = parts;
   const firstNo = keys.last + 1;

@@ -1,7 +1,7 @@
 import type { ByteReader, ByteWriter } from '../../../../runtime/rules/bytes.ts';
 import { findNumbers, NULL, type NumberColumn, numberAt, writeNumbers } from './number-column.ts';
 
-/** The place of a column of texts: their common start once, then the rest of each, one after the other. */
+/** The place of a column of texts: their common start once, then the rest of each, one after another. */
 export interface TextColumn {
   readonly prefix: string;
   /** The length of the rest of each text in bytes; null for a null. */
