@@ -21,6 +21,9 @@ const REFUSED: readonly (readonly [rule: string, sentence: string])[] = [
   ['beside', 'The file lies beside the pack.'],
   ['one for a thing', 'Wakes one who waited.'],
   ['one for a thing', 'Reads an answer. One that fails is skipped.'],
+  ['anew', 'A restart counts anew.'],
+  ['one after the other', 'Parts are read one after the\nother.'],
+  ['all the same', 'They are repeats all the same.'],
   ['clause as subject', 'What is still under way would belong to nobody.'],
   ['clause as subject', 'It ends. Whoever waits\nfor it is woken.'],
 ];
@@ -35,6 +38,7 @@ const ORDINARY = [
   'Alerts, dashboards and the like are up to you.',
   'There are so many events that a scan takes minutes.',
   'That is beside the point. Besides, it is cheap.',
+  'The answers are all the same answer, read one after another.',
   'One window is left. The one that came first counts.',
   'What does it answer? Who asks?',
   'Code such as `is no JSON` and `told` is quoted.',

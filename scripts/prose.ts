@@ -79,6 +79,9 @@ const RULES: readonly Rule[] = [
     pattern: /\bone\s+who\b|(?:^|(?<=[.?!:;]\s+))One\s+(?:that|which|whose)\b/g,
     instead: 'name the thing: "an event that …"',
   },
+  { name: 'anew', pattern: /\banew\b/gi, instead: '"again", "from the start"' },
+  { name: 'one after the other', pattern: /\bone\s+after\s+the\s+other\b/gi, instead: '"one after another"' },
+  { name: 'all the same', pattern: /\ball\s+the\s+same\b(?=[.,;:]|\s+and\b)/gi, instead: '"anyway", "still"' },
   {
     name: 'of first',
     pattern: /(?:^|(?<=[.;:]\s+))Of\s+(?:an?|each|several|two)\b[^.;:|]{3,100}?,/g,

@@ -118,7 +118,7 @@ async function paced(kit: ServedKit, kind: Kind, endMs: number): Promise<number[
   return Promise.all(took);
 }
 
-/** Asks a question over and over, and its pages one after the other; returns how many answers there were. */
+/** Asks a question over and over, and its pages one after another; returns how many answers there were. */
 async function asked(kit: ServedKit, path: string | null, endMs: number): Promise<number> {
   let answers = 0;
   for (let cursor: string | null = null; path !== null && performance.now() < endMs; answers++) {

@@ -20,7 +20,7 @@ function resourceName(question: string): string {
   return `${question.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase())}Query`;
 }
 
-/** The template with its parts generated anew. */
+/** The template with its parts generated again. */
 export function withGenerated(template: string): string {
   return template.replace(
     /^( *)# generated: (\w+)\n[\s\S]*?^ *# end of generated$/gm,

@@ -162,7 +162,7 @@ async function attempt(asked: Asked, mutant: string | undefined, only?: Readonly
     activate(mutant, asked.hitLimit);
     await runSuite(suite, {
       isWanted: (id) => ids.has(id),
-      // Modules that were loaded anew have to make again what their tests share.
+      // Modules that were loaded again have to make again what their tests share.
       timeLimit: (id) => (asked.isStatic ? FIRST_RUN_LIMIT_MS : Math.max(LIMIT_MS, SLOWER_MAX * (tookMs.get(id) ?? 0))),
       onBegin: () => {},
       onEnd: ({ id }, thrown, tookNow) => {

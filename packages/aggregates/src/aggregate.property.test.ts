@@ -228,7 +228,7 @@ describe('definitions', () => {
     );
   });
 
-  it('a fold starts anew each time, whatever state the last one ended in', () => {
+  it('a fold starts from its initial state each time, whatever state the last one ended in', () => {
     const lists = defineAggregate({ ...base, ...distinctOf(({ event_id }) => event_id) });
     expect([lists.fold([dummy]), lists.fold([]), lists.fold([dummy, { ...dummy, event_id: '1' }])]).toEqual([1, 0, 2]);
   });

@@ -39,7 +39,7 @@ export interface RequestEventsOptions<C, Request, Response> {
   readonly entity?: ((request: Request, response: Response) => string | undefined) | undefined;
   /** The request's id. Default: the framework's, the `x-request-id` header, or a new one. */
   readonly requestId?: ((request: Request) => string | undefined) | undefined;
-  /** True: no `http.request` for this request. `req.pik` exists all the same. */
+  /** True: no `http.request` for this request. `req.pik` exists anyway. */
   readonly skip?: ((request: Request, response: Response) => boolean) | undefined;
   /**
    * The share of traces whose requests are kept, from 0 to 1. Default 1. The trace id decides, so that a trace is

@@ -84,7 +84,7 @@ export function deadLetterContract(world: () => World): void {
     }
   });
 
-  it('Q10: a redriven message starts anew: sent now, delivered as often as any, and dead again in the end', async () => {
+  it('Q10: a redriven message starts again: sent now, delivered as often as any, and dead again in the end', async () => {
     const { queue } = world().backend;
     const [one] = messages(1) as [ReturnType<typeof message>];
     await kill(world(), [one]);

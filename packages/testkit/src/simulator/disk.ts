@@ -188,7 +188,7 @@ function loseContent(file: SimFile, survival: Survival): void {
   file.isSpoilt = false;
   if (content === synced || file.database !== null) return;
   const isAppended = content.length >= synced.length && content.subarray(0, synced.length).equals(synced);
-  // A file that was written anew has either content; one that grew may have grown by a part.
+  // A rewritten file has either content; one that grew may have grown by a part.
   const kept = survival.bytes(isAppended ? content.length - synced.length : content.length);
   if (isAppended) file.content = content.subarray(0, synced.length + kept);
   else file.content = kept === 0 ? synced : content.subarray(0, kept);
