@@ -21,7 +21,7 @@ import type { EventRow } from '../ports/rows.ts';
 import { readPages } from '../runtime/pages.ts';
 import { readable, readStoredCells, readStoredIdentities, readStoredIntervals } from './cells-file.ts';
 import { dayOf, readDayCells, readDayIdentities, readDayIntervals } from './day-file.ts';
-import { readHourFile } from './hour-file.ts';
+import { hasOwnFiles, readHourFile } from './hour-file.ts';
 import { readParquet } from './parquet.ts';
 import { comparedWith } from './rules/closed-receipts.ts';
 import { ARRIVAL_COLUMNS, arrivalsOf, RECEIPTS_FORM, receiptsOf } from './rules/receipt-columns.ts';
@@ -52,7 +52,9 @@ function createClosedHours(parts: Parts): ClosedHours<CellRow> {
         lateHours.add(floorToHour(packStoredMs(packId)));
       }
       const found: HourRow[] = [];
-      for await (const row of readPages((cursor) => hours.list({ ...range, cursor }))) found.push(row);
+      // A commit with files of another hour would count that hour twice: without it, slices are read.
+      for await (const row of readPages((cursor) => hours.list({ ...range, cursor })))
+        if (hasOwnFiles(row)) found.push(row);
       return found.map((row) => ({
         ...row,
         hasLate: lateHours.has(row.hour_ms),

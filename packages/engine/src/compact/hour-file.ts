@@ -5,7 +5,7 @@ import { KitError } from '@pik/schema';
 import type { Backend } from '../ports/backend.ts';
 import type { HourFile, HourRow } from '../ports/closed-hours.ts';
 import { readPages } from '../runtime/pages.ts';
-import { damaged, type HourKeys, hourFileOf, hourFolder, hourKeys } from './rules/hour-files.ts';
+import { damaged, type HourKeys, hourFileOf, hourFolder, hourKeys, isDerivedOf } from './rules/hour-files.ts';
 
 type Files = Pick<Backend, 'files'>;
 
@@ -36,6 +36,20 @@ export async function readHourFile({ files }: Files, file: HourFile): Promise<Ui
 export function derivedFiles(row: HourRow): readonly HourFile[] {
   const { cells_file, identities_file = [], intervals_file = [], columns, moved_file, words = [] } = row;
   return [cells_file, identities_file, intervals_file, columns, moved_file ?? [], words].flat();
+}
+
+/** Whether all files that a commit names are of its hour, and those that cannot be derived again are of its generation. */
+export function hasOwnFiles(row: HourRow): boolean {
+  const isOf = ({ key }: HourFile, kind: string) => {
+    const file = key.startsWith(hourFolder(row.hour_ms)) ? hourFileOf(key) : null;
+    return file?.generation === row.generation && file.kind === kind;
+  };
+  return (
+    isOf(row.packs_file, 'packs') &&
+    isOf(row.outcomes_file, 'outcomes') &&
+    isOf(row.seeds_file, 'seeds') &&
+    derivedFiles(row).every(({ key }) => isDerivedOf(key, row.hour_ms))
+  );
 }
 
 /** The keys of the files of a generation in their latest versions, of packs and seeds each. */

@@ -1,17 +1,15 @@
 import { counted, formatEpochMs, KitError, MS_PER_HOUR } from '@pik/schema';
 
 import { COMPACT_MARK } from '../compact/compact.ts';
-import { derivedFiles, readHourFile, textOf } from '../compact/hour-file.ts';
+import { derivedFiles, hasOwnFiles, readHourFile, textOf } from '../compact/hour-file.ts';
 import {
   DAY_IDENTITIES_PREFIX,
   DAY_INTERVALS_PREFIX,
   DAYS_PREFIX,
   damaged,
   HOURS_PREFIX,
-  hourFileOf,
   hourFolder,
   hourOfFolder,
-  isDerivedOf,
   type ListedPack,
   type PackSeed,
   parseOutcomes,
@@ -83,17 +81,8 @@ async function hourFaults(context: Context, row: HourRow): Promise<VerifyFault[]
       return null;
     }
   };
-  const isOf = ({ key }: HourFile, kind: string) => {
-    const file = key.startsWith(hourFolder(row.hour_ms)) ? hourFileOf(key) : null;
-    return file?.generation === row.generation && file.kind === kind;
-  };
   const derived = derivedFiles(row);
-  const isOwn =
-    isOf(row.packs_file, 'packs') &&
-    isOf(row.outcomes_file, 'outcomes') &&
-    isOf(row.seeds_file, 'seeds') &&
-    derived.every(({ key }) => isDerivedOf(key, row.hour_ms));
-  if (!isOwn) differs('names files of another hour or generation');
+  if (!hasOwnFiles(row)) differs('names files of another hour or generation');
   for (const file of derived) await read(file);
   const [packs, outcomes, seeds] = [
     await read(row.packs_file),
