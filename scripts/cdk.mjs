@@ -79,6 +79,8 @@ function compare(synthesized) {
   for (const [id, resource] of Object.entries(declared.Resources)) assert.deepEqual(made.Resources[id], resource, id);
   assert.deepEqual(made.Globals, declared.Globals);
   assert.deepEqual(made.Conditions, declared.Conditions);
+  // The CDK adds a rule of its own.
+  for (const [name, rule] of Object.entries(declared.Rules)) assert.deepEqual(made.Rules[name], rule, name);
   const { ThrottleRate, EnableProcessor } = made.Parameters;
   assert.deepEqual([ThrottleRate.Default, EnableProcessor.Default], [50, 'false']);
 }

@@ -61,11 +61,42 @@ export interface KitParameters {
    * Name of the Athena database; a second stack in the same account and region needs another. Default: `'pik'`.
    */
   readonly AthenaDatabase?: string | undefined;
+  /**
+   * The host name of your own under which the API answers too, or none. Default: `'none'`.
+   */
+  readonly DomainName?: string | undefined;
+  /**
+   * The certificate of DomainName, in the Certificate Manager of this region, or none. Default: `'none'`.
+   */
+  readonly CertificateArn?: string | undefined;
+  /**
+   * The hosted zone of Route 53 in which the stack keeps the record of DomainName, or none if you keep the record
+   * yourself. Default: `'none'`.
+   */
+  readonly HostedZoneId?: string | undefined;
+  /**
+   * Subnets of a VPC in which the functions run, with commas between them, or none. They need a way to the AWS
+   * services that the functions call. Default: `'none'`.
+   */
+  readonly SubnetIds?: string | undefined;
+  /**
+   * Security groups of the functions in SubnetIds, with commas between them, or none. Default: `'none'`.
+   */
+  readonly SecurityGroupIds?: string | undefined;
+  /**
+   * US dollars a month that this stack may cost before BudgetEmail gets a mail; 0 creates no budget. Default: `0`.
+   */
+  readonly MonthlyBudgetUsd?: number | undefined;
+  /**
+   * The address that gets the mails of the budget, or none. Default: `'none'`.
+   */
+  readonly BudgetEmail?: string | undefined;
 }
 
 /** Names of the outputs of the stack. */
 export type KitOutput =
   | 'ApiUrl'
+  | 'DomainTarget'
   | 'FirstApiKeySecret'
   | 'RawBucketName'
   | 'IndexTableName'

@@ -4,6 +4,8 @@ import type { Resource, Template, Value } from './template.ts';
 export interface Deployment {
   /** Values of parameters; omitted ones have their default. */
   readonly parameters?: Readonly<Record<string, string | number>> | undefined;
+  /** The name of the stack. Default: `kit`. */
+  readonly stackName?: string | undefined;
   /** The value of `Ref` of a resource. Default: its logical id. */
   readonly ref?: ((id: string) => string) | undefined;
   /** The value of `GetAtt` of a resource. Default: an ARN with its logical id. */
@@ -15,11 +17,20 @@ export const ACCOUNT = '123456789012';
 export const REGION = 'eu-central-1';
 
 const PSEUDO: Readonly<Record<string, string>> = {
-  'AWS::StackName': 'kit',
   'AWS::Region': REGION,
   'AWS::AccountId': ACCOUNT,
   'AWS::Partition': 'aws',
 };
+
+/** The descriptions of the rules that a deployment with these parameters breaks; CloudFormation refuses such a deployment. */
+export function brokenRules(template: Template, parameters: Deployment['parameters']): string[] {
+  const context = { template, deployment: { parameters } };
+  return Object.values(template.Rules)
+    .filter(({ RuleCondition }) => holds(context, RuleCondition))
+    .flatMap(({ Assertions }) => Assertions)
+    .filter(({ Assert }) => !holds(context, Assert))
+    .map(({ AssertDescription }) => AssertDescription);
+}
 
 /** Marks a value that `AWS::NoValue` removes. */
 const NOTHING = Symbol('AWS::NoValue');
@@ -80,6 +91,10 @@ function call(context: Context, name: string, argument: Value): Value {
       return substitute(context, argument);
     case 'Fn::If':
       return resolve(context, argument[holds(context, argument[0]) ? 1 : 2]);
+    case 'Fn::Join':
+      return resolve(context, argument[1]).join(argument[0]);
+    case 'Fn::Split':
+      return String(resolve(context, argument[1])).split(argument[0]);
     default:
       throw new Error(`the function ${name} is not supported`);
   }
@@ -87,6 +102,7 @@ function call(context: Context, name: string, argument: Value): Value {
 
 function reference({ template, deployment }: Context, name: string): Value {
   if (name === 'AWS::NoValue') return NOTHING;
+  if (name === 'AWS::StackName') return deployment.stackName ?? 'kit';
   if (name in PSEUDO) return PSEUDO[name];
   const parameter = template.Parameters[name];
   if (parameter !== undefined) return deployment.parameters?.[name] ?? parameter.Default;
@@ -114,5 +130,6 @@ function holds(context: Context, condition: string | Value): boolean {
     return String(left) === String(right);
   }
   if ('Fn::Not' in rule) return !holds(context, rule['Fn::Not'][0]);
+  if ('Fn::And' in rule) return rule['Fn::And'].every((part: Value) => holds(context, part));
   throw new Error(`the condition ${JSON.stringify(rule)} is not supported`);
 }

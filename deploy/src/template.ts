@@ -34,6 +34,7 @@ export interface Parameter {
 /** A template with the short forms of functions expanded. */
 export interface Template {
   readonly Parameters: Record<string, Parameter>;
+  readonly Rules: Record<string, { RuleCondition: Value; Assertions: { Assert: Value; AssertDescription: string }[] }>;
   readonly Conditions: Record<string, Value>;
   readonly Globals: Value;
   readonly Resources: Record<string, Resource>;
@@ -45,7 +46,7 @@ export function placeholder(name: string): string {
   return `\${${name}}`;
 }
 
-const FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'And', 'Or', 'Join', 'Condition'] as const;
+const FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'And', 'Or', 'Join', 'Split', 'Condition'] as const;
 
 function longName(name: string): string {
   return name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`;

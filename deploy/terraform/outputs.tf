@@ -5,6 +5,11 @@ output "api_url" {
   description = "Where producers and investigators send their requests; what --url takes"
 }
 
+output "domain_target" {
+  value       = lookup(aws_cloudformation_stack.kit.outputs, "DomainTarget", null)
+  description = "What the DNS record of DomainName points to, if you keep it yourself"
+}
+
 output "first_api_key_secret" {
   value       = lookup(aws_cloudformation_stack.kit.outputs, "FirstApiKeySecret", null)
   description = "Where the first API key lies; aws secretsmanager get-secret-value shows it"

@@ -78,6 +78,48 @@ variable "athena_database" {
   description = "Name of the Athena database; a second stack in the same account and region needs another."
 }
 
+variable "domain_name" {
+  type        = string
+  default     = "none"
+  description = "The host name of your own under which the API answers too, or none."
+}
+
+variable "certificate_arn" {
+  type        = string
+  default     = "none"
+  description = "The certificate of DomainName, in the Certificate Manager of this region, or none."
+}
+
+variable "hosted_zone_id" {
+  type        = string
+  default     = "none"
+  description = "The hosted zone of Route 53 in which the stack keeps the record of DomainName, or none if you keep the record yourself."
+}
+
+variable "subnet_ids" {
+  type        = string
+  default     = "none"
+  description = "Subnets of a VPC in which the functions run, with commas between them, or none. They need a way to the AWS services that the functions call."
+}
+
+variable "security_group_ids" {
+  type        = string
+  default     = "none"
+  description = "Security groups of the functions in SubnetIds, with commas between them, or none."
+}
+
+variable "monthly_budget_usd" {
+  type        = number
+  default     = 0
+  description = "US dollars a month that this stack may cost before BudgetEmail gets a mail; 0 creates no budget."
+}
+
+variable "budget_email" {
+  type        = string
+  default     = "none"
+  description = "The address that gets the mails of the budget, or none."
+}
+
 locals {
   parameters = {
     Authentication       = var.authentication
@@ -93,5 +135,12 @@ locals {
     LagAlarmMs           = var.lag_alarm_ms
     SilenceAlarmHours    = var.silence_alarm_hours
     AthenaDatabase       = var.athena_database
+    DomainName           = var.domain_name
+    CertificateArn       = var.certificate_arn
+    HostedZoneId         = var.hosted_zone_id
+    SubnetIds            = var.subnet_ids
+    SecurityGroupIds     = var.security_group_ids
+    MonthlyBudgetUsd     = var.monthly_budget_usd
+    BudgetEmail          = var.budget_email
   }
 }

@@ -26,9 +26,10 @@ export function arnOf(id: string): string {
 }
 
 /** The resources that a deployment with these parameters has. */
-export function deploy(parameters: Deployment['parameters'] = {}): Record<string, Resource> {
+export function deploy(parameters: Deployment['parameters'] = {}, stackName?: string): Record<string, Resource> {
   return resolveTemplate(template, {
     parameters,
+    stackName,
     ref: (id) => (template.Resources[id]?.Type === 'AWS::SecretsManager::Secret' ? secretArn(id) : id),
     attribute: (id, name) => (name === 'Arn' ? arnOf(id) : `${id}.${name}`),
   });

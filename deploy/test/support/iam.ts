@@ -60,6 +60,7 @@ function meets(operator: string, given: string | readonly string[] | undefined, 
   const values = given === undefined ? [] : list(given);
   switch (operator) {
     case 'StringLike':
+    case 'ArnLike':
       return values.some((value) => wanted.some((pattern) => isLike(value, pattern)));
     // True if the key is absent.
     case 'ForAllValues:StringLike':
