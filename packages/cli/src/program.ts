@@ -83,6 +83,12 @@ function changesSomething(command: Command): boolean {
   return WORKING.has(command.name()) || command.opts<{ redrive?: unknown }>().redrive !== undefined;
 }
 
+/** Adds the command for an option that other command lines have. */
+function withHint(text: string): string {
+  const follows = /^error: unknown option '(?:-f|--follow)'/.test(text);
+  return follows ? `${text}(\`pik tail\` prints receipts as they arrive; --watch repeats a question)\n` : text;
+}
+
 /** All commands; each passes its result to `done`. */
 export function createProgram(done: Done): Command {
   const program = new Command('pik')
@@ -92,7 +98,7 @@ export function createProgram(done: Done): Command {
     .showHelpAfterError('(--help shows how)')
     // Otherwise `explain` would parse the options of `explain change` as its own.
     .enablePositionalOptions()
-    .configureOutput({ writeOut, writeErr, outputError: (text, write) => write(withoutSecrets(text)) })
+    .configureOutput({ writeOut, writeErr, outputError: (text, write) => write(withoutSecrets(withHint(text))) })
     .hook('preAction', (_, command) => {
       if (changesSomething(command)) keepWorking();
     })

@@ -148,6 +148,11 @@ describe('commands against a server', () => {
 });
 
 describe('wrong use', () => {
+  it('names the command for an option that other command lines have', async () => {
+    const { code, stderr } = await pik(['events', '--entity', 'e', '--follow']);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/unknown option '--follow'\n.*`pik tail`/)]);
+  });
+
   it('is reported in one line, with exit code 2', async () => {
     expect((await pik(['nonsense'])).code).toBe(2);
     expect((await pik(['lag', '--nonsense'])).code).toBe(2);
@@ -171,7 +176,13 @@ describe('pik.config.ts', () => {
     expect(createHash('sha256').update(made.key).digest('hex')).toBe(made.key_sha256);
     const { key, ...entry } = made;
     const config = join(dir, 'pik.config.ts');
-    writeFileSync(config, `const keys: object[] = [${JSON.stringify(entry)}];\nexport default { apiKeys: keys };\n`);
+    // As under `/etc`: no packages are installed here.
+    const lines = [
+      "import { type ApiKeyConfig, defineConfig } from '@pik/cli';",
+      `const keys: ApiKeyConfig[] = [${JSON.stringify(entry)}];`,
+      'export default defineConfig({ apiKeys: keys });',
+    ];
+    writeFileSync(config, lines.join('\n'));
     const server = await serve(join(dir, 'data'), ['--config', config]);
     const denied = await pik(['lag', '--url', server.url], { PIK_API_KEY: key });
     expect(denied.stderr).toContain('FORBIDDEN');
@@ -191,6 +202,8 @@ describe('pik.config.ts', () => {
     const config = join(temporaryDir(), 'pik.config.ts');
     writeFileSync(config, 'export default { apiKey: [] };\n');
     expect((await pik(['serve', '--config', config])).stderr).toMatch(/CONFIG_INVALID: apiKey/);
+    writeFileSync(config, "import 'not-there';\n");
+    expect((await pik(['serve', '--config', config])).stderr).toMatch(/CONFIG_INVALID: .*'not-there'\n$/);
   });
 });
 

@@ -29,7 +29,7 @@ describe('doctor', () => {
       versions: { result: 'ok', text: expect.stringContaining(process.versions.node) },
       server: { result: 'ok', text: expect.stringMatching(/answers in .+: ok$/) },
       clock: { result: 'ok' },
-      key: { result: 'ok', text: 'no key may investigate, ingest, import, replay, operate' },
+      key: { result: 'ok', text: 'every caller, without a key, may investigate, ingest, import, replay, operate' },
       data: { result: 'skipped' },
       config: { result: 'skipped' },
     });

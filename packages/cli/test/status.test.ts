@@ -55,6 +55,18 @@ describe('status', () => {
     expect(stdout.split('\n').length).toBeLessThan(30);
   });
 
+  it('does not deny an event that was received now and happened long ago', async () => {
+    const other = await openKit();
+    try {
+      const past = eventText({ source: 'past', event_time: '2026-01-01T00:00:00Z' });
+      await runPik('ingest', fileOf(past), '--url', other.url);
+      const { stdout } = await runPik('status', '--url', other.url);
+      expect(stdout).toMatch(/^\S+ 1 event received from .+ all of them about earlier or later times\.\n/);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('names the filter that left it empty', async () => {
     const other = await openKit();
     try {

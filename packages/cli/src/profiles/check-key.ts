@@ -31,7 +31,8 @@ export async function keyChecked(asked: Asked, keyFrom?: string): Promise<Checke
     if (status === 401) return { check: 'key', result: 'fault', text: `the server does not accept ${from} (401)` };
     if (status !== 403) may.push(scope);
   }
-  if (may.length > 0) return { check: 'key', result: 'ok', text: `${from} may ${may.join(', ')}` };
+  const whoever = asked.apiKey === undefined ? 'every caller, without a key,' : from;
+  if (may.length > 0) return { check: 'key', result: 'ok', text: `${whoever} may ${may.join(', ')}` };
   return { check: 'key', result: 'fault', text: `${from} has none of the scopes ${Object.keys(PROBES).join(', ')}` };
 }
 

@@ -154,8 +154,11 @@ function of({ source, event_type }: Readonly<Record<string, string | undefined>>
 }
 
 /** The range of the overview, and whether events flow, in one line. */
-export function headline({ range, last_event_at, empty }: Overview, nowMs: number): string {
+export function headline({ range, last_event_at, empty, series }: Overview, nowMs: number): string {
   const during = `${shortTime(range.start_time ?? '')} to ${shortTime(range.end_time ?? range.as_of)}`;
+  const received = series.reduce((sum, { events }) => sum + events, 0);
+  if (last_event_at === null && received > 0)
+    return `${counted(received, 'event')} received from ${during}, all of them about earlier or later times.`;
   if (last_event_at === null) return `No event from ${during}. ${empty ?? ''}`.trimEnd();
   const age = nowMs - Date.parse(last_event_at);
   return `The last event is ${age < 0 ? 'in the future' : `${durationText(age)} old`} (${during}).`;
