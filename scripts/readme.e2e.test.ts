@@ -1,6 +1,6 @@
 // The lines that a newcomer copies from the README are run as they stand, in their order; its snippets are code that CI runs.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInvestigator } from '@pik/sdk/investigator';
@@ -59,11 +59,18 @@ it('the lines begin with the address at which `npm start` serves', () => {
   expect(readme).toContain(`a kit of your own on ${address?.slice('URL='.length)}`);
 });
 
-it('the README names the scope under which the packages are published, and fits two screens', () => {
+it('commands for readers have the scope under which the packages are published, and the README fits two screens', () => {
   const { release } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { release: { scope: string } };
-  const installed = [...readme.matchAll(/npx (@[^/]+)\/cli/g)].map(([, scope]) => scope);
-  expect(installed.length).toBeGreaterThan(0);
-  expect(new Set(installed)).toEqual(new Set([release.scope]));
+  const pages = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'));
+  const installed = ['README.md', 'deploy/README.md', ...pages.map((page) => `docs/${page}`)].flatMap((file) =>
+    [
+      ...readFileSync(join(root, file), 'utf8').matchAll(
+        /(?:npx |npm install .*?|"args": \["|opt\/pik\/node_modules\/)(@(?!duckdb\/)[^/\s]+)\/\w+/g,
+      ),
+    ].map(([, scope]) => `${file} ${scope}`),
+  );
+  expect(installed.length).toBeGreaterThan(4);
+  expect(installed.filter((one) => !one.endsWith(` ${release.scope}`))).toEqual([]);
   expect(readme.split('\n').length).toBeLessThan(90);
 });
 

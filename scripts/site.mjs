@@ -31,6 +31,8 @@ const outside = loads.flatMap(([name, pattern]) =>
     ),
 );
 assert.deepEqual(outside, []);
+const short = html.filter((file) => /@pik\/[a-z]/.test(readFileSync(join(site, file), 'utf8')));
+assert.deepEqual(short, [], 'the pages call the packages by their published names');
 const errors = readFileSync(join(site, 'errors.html'), 'utf8');
 assert.match(errors, /id="json_syntax"/, 'the anchors of errors are those in problem+json');
 console.log(`site: ${html.length} pages in .site, which load nothing from other hosts`);

@@ -43,6 +43,9 @@ export default defineConfig({
   markdown: {
     anchor: { slugify: slugOf },
     config(md) {
+      // Readers of the site have the published packages, readers of the repository have the sources.
+      const render = md.render.bind(md);
+      md.render = (text, env) => render(text.replaceAll(/@pik\/(?=[a-z])/g, `${project.release.scope}/`), env);
       md.core.ruler.push('outside', ({ tokens, env }) => {
         for (const link of tokens
           .flatMap(({ children }) => children ?? [])

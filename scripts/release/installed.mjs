@@ -127,6 +127,7 @@ function checkReadme(name, folder) {
     ['a link to the documentation', /https:\/\//],
   ])
     assert.match(text, pattern, `${name}: its README has ${part}`);
+  assert.doesNotMatch(text, /\]\(\.\.?\//, `${name}: its README has no link into the repository's folders`);
 }
 
 function versionOf(node) {

@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const SHORT_SCOPE = '@pik/';
@@ -25,6 +25,7 @@ const TEXT = /\.(?:[cm]?[jt]s|json|md)$/;
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 const project = readJson(join(root, 'package.json'));
 const scope = `${project.release.scope}/`;
+const source = `${project.homepage.replace(/#.*$/, '')}/blob/main`;
 
 /** Stages and packs every package. Returns their names, folders and tarballs. */
 export function stage(out = join(root, '.release')) {
@@ -54,6 +55,7 @@ function stageOne(from, to) {
     else cpSync(join(from, file), join(to, file));
   }
   cpSync(join(root, 'LICENSE'), join(to, 'LICENSE'));
+  writeFileSync(join(to, 'README.md'), withWholeLinks(readFileSync(join(to, 'README.md'), 'utf8'), from));
   const home = `\n[Documentation and source](${project.homepage}). License: ${project.license}.\n`;
   appendFileSync(join(to, 'README.md'), home);
   writeFileSync(join(to, 'package.json'), `${JSON.stringify(manifest(from), null, 2)}\n`);
@@ -70,6 +72,15 @@ function packedFiles(folder) {
 }
 
 const published = (text) => text.replaceAll(SHORT_SCOPE, scope);
+
+/** A README whose links to files of the repository lead there from anywhere. */
+function withWholeLinks(text, folder) {
+  return text.replace(/\]\((\.\.?\/[^)#]+)/g, (_, path) => {
+    const file = relative(root, join(folder, path));
+    if (!existsSync(join(root, file))) throw new Error(`${folder}/README.md links to ${path}, which is not there`);
+    return `](${source}/${file}`;
+  });
+}
 
 function manifest(folder) {
   const own = readJson(join(folder, 'package.json'));
