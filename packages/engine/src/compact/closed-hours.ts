@@ -1,6 +1,7 @@
 import { floorToHour, MS_PER_DAY, MS_PER_HOUR, packStoredMs } from '@pik/schema';
 
 import { encodeCell } from '../cells/rules/cell-codec.ts';
+import { mayMatch } from '../cells/rules/covered-spans.ts';
 import { type CellMaker, createCellMaker } from '../cells/rules/make-cells.ts';
 import { createSliceMaker } from '../cells/rules/receipts-slices.ts';
 import type { Backend } from '../ports/backend.ts';
@@ -10,7 +11,6 @@ import type {
   ClosedArrival,
   ClosedHours,
   ClosedReceipt,
-  ColumnZone,
   HourRange,
   HourRow,
   HourStore,
@@ -151,15 +151,6 @@ async function* readFile(
 ): AsyncGenerator<ClosedReceipt> {
   const bytes = await readHourFile({ files }, file);
   yield* await readable(file.key, async () => receiptsOf(await readParquet(bytes, RECEIPTS_FORM), filter));
-}
-
-/** Whether a file can hold a receipt that matches. */
-function mayMatch(zone: ColumnZone, { eventFromMs, eventToMs, receivedFromMs, receivedToMs }: ReceiptFilter): boolean {
-  const { event_min_ms, event_max_ms, received_min_ms, received_max_ms } = zone;
-  if (receivedFromMs !== undefined && received_max_ms < receivedFromMs) return false;
-  if (receivedToMs !== undefined && received_min_ms >= receivedToMs) return false;
-  if (eventFromMs !== undefined && (event_max_ms === null || event_max_ms < eventFromMs)) return false;
-  return eventToMs === undefined || (event_min_ms !== null && event_min_ms < eventToMs);
 }
 
 const addressOf = ({ pack_id, line }: { pack_id: string; line: number }) => `${pack_id}/${line}`;
