@@ -1,10 +1,10 @@
 import { type Aggregate, countsEvent, type KeyFields, parseAggregateKey } from '@pik/aggregates';
-import { KitError, LIMITS, MS_PER_DAY, timelineBound, type Window } from '@pik/schema';
+import { KitError, LIMITS, timelineBound, type Window } from '@pik/schema';
 import type { Page } from '../ports/queries.ts';
 import type { EventRow, SliceRow } from '../ports/rows.ts';
 import type { Context } from '../runtime/context.ts';
-import { readPages } from '../runtime/pages.ts';
 import { decodeEntries } from '../storage/rules/slice-codec.ts';
+import { slicesOfTimes } from '../storage/slices-of-times.ts';
 import { compareInputs, type WindowInput } from './rules/window-input.ts';
 
 /** Rows between two turns of the event loop: a few milliseconds of work. */
@@ -112,25 +112,18 @@ async function fromSlices(context: Context, question: SlicesOf, add: Add): Promi
 
 /** Yields the slices of a window's days, filtered as far as the index can. */
 async function* slicesOfDays(
-  { backend: { index } }: Context,
-  { aggregate, fields, window }: SlicesOf,
+  context: Context,
+  { aggregate, fields, window, asOfMs }: SlicesOf,
 ): AsyncGenerator<SliceRow> {
   const [onlyType, ...otherTypes] = aggregate.event_types ?? [];
   const event_type = fields.event_type ?? (otherTypes.length === 0 ? onlyType : undefined);
   const declared = aggregate.sources ?? [];
   const apart = declared.length > 0 && declared.length <= SOURCES_APART_MAX;
   const sources = fields.source !== undefined ? [fields.source] : apart ? declared : [undefined];
-  for (const source of sources) {
-    if (source !== undefined && aggregate.sources !== null && !aggregate.sources.includes(source)) continue;
-    const query = {
-      fromDay: Math.floor(window.start_ms / MS_PER_DAY),
-      toDay: Math.floor((window.end_ms - 1) / MS_PER_DAY) + 1,
-      source,
-      event_type,
-      withEntries: true,
-    };
-    yield* readPages((cursor) => index.listSlices({ ...query, cursor }));
-  }
+  const times = { eventFromMs: window.start_ms, eventToMs: window.end_ms, receivedToMs: asOfMs + 1 };
+  const counts = (source: string | undefined) => source === undefined || (aggregate.sources?.includes(source) ?? true);
+  const series = sources.filter(counts).map((source) => ({ source, event_type }));
+  yield* slicesOfTimes(context, series, times);
 }
 
 function addEntries(slice: SliceRow, { window, asOfMs }: { window: Window; asOfMs: number }, add: Add): boolean {

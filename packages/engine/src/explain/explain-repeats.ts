@@ -1,9 +1,9 @@
-import { counted, type Finding, MS_PER_DAY, MS_PER_HOUR, timelineBound } from '@pik/schema';
+import { counted, type Finding, MS_PER_HOUR, timelineBound } from '@pik/schema';
 import type { EventQuery } from '../api/pipeline.ts';
-import { scanSlices } from '../reports/report-slices.ts';
 import type { Context } from '../runtime/context.ts';
 import { plainTime } from '../runtime/rules/plain-time.ts';
 import { idAt, scanEntries } from '../storage/rules/slice-codec.ts';
+import { slicesOfTimes } from '../storage/slices-of-times.ts';
 
 /** The characters of an id that hold only the entity's hash: 60 of its 64 bits. */
 const ENTITY_CHARS = 12;
@@ -21,13 +21,10 @@ export async function repeatFindings(
   const id = 'entity_id' in query ? timelineBound(query.entity_id, { epoch_ms: 0, sub_ms_ns: 0 }) : eventId;
   if (id === null || time === null) return [];
   const entity = id.slice(0, ENTITY_CHARS);
-  const days = {
-    fromDay: Math.floor((time - MS_PER_HOUR) / MS_PER_DAY),
-    toDay: Math.floor((time + MS_PER_HOUR) / MS_PER_DAY) + 1,
-  };
+  const near = { eventFromMs: time - MS_PER_HOUR, eventToMs: time + MS_PER_HOUR + 1, receivedToMs: asOfMs + 1 };
   const series = 'source' in query ? { source: query.source, event_type: query.event_type } : {};
   const found: Record<'CONFLICT' | 'DUPLICATE', Receipt[]> = { CONFLICT: [], DUPLICATE: [] };
-  for await (const slice of scanSlices(context, series, days)) {
+  for await (const slice of slicesOfTimes(context, [series], near)) {
     if (slice.duplicates + slice.conflicts === 0) continue;
     scanEntries(slice.entries, ({ outcome, event_ms, received_ms, line, idAt: at }) => {
       if (outcome === 'ACCEPTED' || received_ms > asOfMs || Math.abs(event_ms - time) > MS_PER_HOUR) return;

@@ -12,6 +12,7 @@ import { sliceKey } from '../reports/report-slices.ts';
 import type { Context } from '../runtime/context.ts';
 import { readFirst } from '../runtime/pages.ts';
 import { decodeEntries, type SliceEntry } from '../storage/rules/slice-codec.ts';
+import { createSlicesOfTimes } from '../storage/slices-of-times.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from '../storage/timeline.ts';
 import { isSelected } from './rules/selection.ts';
 
@@ -134,14 +135,15 @@ interface Found {
 }
 
 async function walkSlices(context: Context, query: WalkQuery): Promise<WalkPage> {
-  const { index, clock } = context.backend;
-  const range = sliceRange(query.selection);
+  const { clock } = context.backend;
+  const { times, ...range } = sliceRange(query);
+  const readSlices = createSlicesOfTimes(context, times);
   const start = query.cursor === null ? null : decodePlace(query.cursor);
   const resume = start?.slice == null ? null : start;
   const state: SliceWalk = { query, isInTime: timeTest(query.selection), found: [], resume };
   let page = start?.page ?? null;
   for (;;) {
-    const { items, next } = await index.listSlices({ ...range, cursor: page });
+    const { items, next } = await readSlices({ ...range, cursor: page });
     for (const slice of items) {
       const stoppedAt = takeSlice(state, slice, clock.now());
       if (stoppedAt !== null) {
@@ -161,7 +163,7 @@ async function walkSlices(context: Context, query: WalkQuery): Promise<WalkPage>
   return finishWalk(context, state, null);
 }
 
-function sliceRange(selection: ReplaySelection) {
+function sliceRange({ selection, asOfMs }: WalkQuery) {
   const start = instant(selection.start_time) ?? EVENT_TIME_START;
   const end = instant(selection.end_time) ?? EVENT_TIME_END;
   return {
@@ -170,6 +172,8 @@ function sliceRange(selection: ReplaySelection) {
     source: selection.source ?? undefined,
     event_type: selection.event_type ?? undefined,
     withEntries: true,
+    // An end may lie within a millisecond.
+    times: { eventFromMs: start.epoch_ms, eventToMs: end.epoch_ms + 1, receivedToMs: asOfMs + 1 },
   };
 }
 

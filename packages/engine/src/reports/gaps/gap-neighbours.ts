@@ -3,6 +3,7 @@ import type { EventRow, SliceRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { readPages } from '../../runtime/pages.ts';
 import { idAt, type ScannedEntry, scanEntries } from '../../storage/rules/slice-codec.ts';
+import { slicesOfTimes } from '../../storage/slices-of-times.ts';
 import { EVENT_TIME_END, EVENT_TIME_START } from '../../storage/timeline.ts';
 import { readSlices, scanSlices } from '../report-slices.ts';
 import { sliceSeries } from './rules/gap-cells.ts';
@@ -61,14 +62,28 @@ interface Search {
 async function searchSlices(context: Context, query: GapsQuery, { open, asOfMs }: Search): Promise<void> {
   const bySeries = Map.groupBy(open, ({ series }) => series);
   const series = { source: query.source, event_type: query.event_type };
-  for (const fromDay of await daysOf(context, query, { open, asOfMs })) {
-    for await (const slice of scanSlices(context, series, { fromDay, toDay: fromDay + 1 })) {
+  for (const day of await daysOf(context, query, { open, asOfMs })) {
+    for await (const slice of slicesOfDay(context, series, { day, basis: query.basis, open, asOfMs })) {
       const some = bySeries.get(JSON.stringify(sliceSeries(slice, query.by)));
       if (some === undefined || (slice.imported && !query.include_imported)) continue;
       const near = some.filter(({ window }) => touches(slice, window, query.basis));
       if (near.length > 0) offerEntries(slice, near, { basis: query.basis, asOfMs });
     }
   }
+}
+
+/** The slices of an event day in which events of the windows may be. */
+function slicesOfDay(
+  context: Context,
+  series: Pick<GapsQuery, 'source' | 'event_type'>,
+  { day, basis, open, asOfMs }: Search & Pick<GapsQuery, 'basis'> & { readonly day: number },
+): AsyncGenerator<SliceRow> {
+  const [dayFromMs, dayToMs] = [day * MS_PER_DAY, (day + 1) * MS_PER_DAY];
+  if (basis === 'received') return scanSlices(context, series, { fromDay: day, toDay: day + 1 });
+  const windows = open.map(({ window }) => window).filter((one) => one.start_ms < dayToMs && one.end_ms > dayFromMs);
+  const eventFromMs = Math.max(dayFromMs, leastOf(windows.map(({ start_ms }) => start_ms)));
+  const eventToMs = Math.min(dayToMs, greatestOf(windows.map(({ end_ms }) => end_ms)));
+  return slicesOfTimes(context, [series], { eventFromMs, eventToMs, receivedToMs: asOfMs + 1 });
 }
 
 function offerEntries(

@@ -2,6 +2,7 @@ import { at, type GapsQuery, greatestOf, leastOf, MS_PER_DAY, type TimeRange } f
 import type { SliceRow } from '../../ports/rows.ts';
 import type { Context } from '../../runtime/context.ts';
 import { scanEntries } from '../../storage/rules/slice-codec.ts';
+import { slicesOfTimes } from '../../storage/slices-of-times.ts';
 import { readSlices, scanSlices } from '../report-slices.ts';
 import type { GapInterval, GapQuestion, ModelledSeries } from './rules/gap-question.ts';
 
@@ -166,8 +167,10 @@ async function readReceived(context: Context, range: Reading, add: Add): Promise
 
 async function readEvents(context: Context, reading: Reading, add: Add): Promise<void> {
   const { includeImported, start_time, end_time, asOfMs } = reading;
-  const days = { fromDay: Math.floor(start_time / MS_PER_DAY), toDay: Math.ceil(end_time / MS_PER_DAY) };
-  for await (const slice of scanSlices(context, {}, days)) {
+  // The last bucket counts as a whole.
+  const eventToMs = Math.ceil(end_time / BUCKET_MS.day) * BUCKET_MS.day;
+  const times = { eventFromMs: start_time, eventToMs, receivedToMs: asOfMs + 1 };
+  for await (const slice of slicesOfTimes(context, [{}], times)) {
     if (isTooMuch(context)) return;
     if (slice.imported && !includeImported) continue;
     scanEntries(slice.entries, ({ outcome, event_ms, received_ms }) => {
