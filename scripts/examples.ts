@@ -31,6 +31,16 @@ export function examplesIn(file: string, text: string): Example[] {
   return found;
 }
 
+/**
+ * The examples of a page of documentation that import a package of the kit, in order. Those copied from a file are left out: a test
+ * compares them with it.
+ */
+export function examplesOfPage(file: string, text: string): Example[] {
+  return [...text.matchAll(/^(<!-- from \S+ -->\n)?```ts\n([\s\S]*?)^```/gm)]
+    .filter(({ 1: copied, 2: code = '' }) => copied === undefined && /^import .*'@pik\//m.test(code))
+    .map(({ 2: code = '', index }) => ({ file, line: text.slice(0, index).split('\n').length, code }));
+}
+
 /** Name of the file in which an example is checked: the place of its source. */
 export function nameOf({ file, line }: Example): string {
   return `${file.replaceAll(/[/.]/g, '-')}-${line}.ts`;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { examplesIn, importsIn, moduleOf, nameOf } from './examples.ts';
+import { examplesIn, examplesOfPage, importsIn, moduleOf, nameOf } from './examples.ts';
 
 const root = join(import.meta.dirname, '..');
 const listed = (...patterns: string[]) =>
@@ -48,6 +48,13 @@ describe('an example', () => {
     if (two === undefined) throw new Error('there is no second example');
     expect(nameOf(two)).toBe('packages-x-src-a-b-ts-11.ts');
     expect(moduleOf(two, '.turbo/examples')).toContain("from '../../packages/x/src/a/say.ts';");
+  });
+
+  it('of a page imports a package of the kit, and is not copied from a file', () => {
+    const block = (code: string, before = '') => `${before}\`\`\`ts\n${code}\n\`\`\`\n`;
+    const imported = "import { a } from '@pik/sdk';";
+    const page = block(imported) + block('a();') + block(imported, '<!-- from a.ts -->\n');
+    expect(examplesOfPage('docs/a.md', page)).toEqual([{ file: 'docs/a.md', line: 1, code: `${imported}\n` }]);
   });
 
   it('is found by what a text imports', () => {

@@ -1,12 +1,13 @@
 // Checks all types: the sources as one program, and each service with a catalog of its own separately, as services of others
 // would be, two of them with their own settings. The type tests see the build, so build first. The compiler's state is kept in
-// `.turbo`, so that a second run looks only at what has changed. The examples of the doc comments are checked as modules of their own.
+// `.turbo`, so that a second run looks only at what has changed. The examples of the doc comments and of the pages are checked as
+// modules of their own.
 // TypeScript 7 takes a third of the time of TypeScript 6, which only checks what 7 no longer supports. 6 also builds the
 // declarations, and the repository's tests of itself use its API, which 7 does not have.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { examplesIn, moduleOf, nameOf } from './examples.ts';
+import { examplesIn, examplesOfPage, moduleOf, nameOf } from './examples.ts';
 
 const root = join(import.meta.dirname, '..');
 const PROJECTS = [
@@ -18,9 +19,11 @@ const PROJECTS = [
   'scripts/types/exact',
   'scripts/types/node10',
   'scripts/types/examples',
+  'scripts/types/pages',
 ];
 const ONLY_6 = new Set(['scripts/types/node10']);
 const EXAMPLES = '.turbo/examples';
+const PAGES = '.turbo/pages';
 let failed = false;
 writeExamples();
 for (const project of PROJECTS) {
@@ -34,16 +37,26 @@ for (const project of PROJECTS) {
 }
 process.exit(failed ? 1 : 0);
 
-/** Writes the examples of all packages as modules, each under the name of its place. */
+/** Writes the examples of all packages and pages as modules, each under the name of its place. */
 function writeExamples() {
-  rmSync(join(root, EXAMPLES), { recursive: true, force: true });
-  mkdirSync(join(root, EXAMPLES), { recursive: true });
-  const listed = execFileSync('git', ['ls-files', 'packages/*/src/**.ts'], {
-    cwd: root,
-    encoding: 'utf8',
-    maxBuffer: 1e8,
-  });
-  for (const file of listed.split('\n').filter((name) => name !== '' && !name.endsWith('.test.ts')))
-    for (const example of examplesIn(file, readFileSync(join(root, file), 'utf8')))
-      writeFileSync(join(root, EXAMPLES, nameOf(example)), moduleOf(example, EXAMPLES));
+  const sources = listed('packages/*/src/**.ts').filter((name) => !name.endsWith('.test.ts'));
+  writeModules(EXAMPLES, sources, examplesIn);
+  // The steps of the guide for developers are followed by a test.
+  const pages = listed('README.md', 'docs/*.md', 'packages/*/README.md').filter(
+    (name) => name !== 'docs/DEVELOPER_GUIDE.md',
+  );
+  writeModules(PAGES, pages, examplesOfPage);
+}
+
+function writeModules(folder, files, examplesOf) {
+  rmSync(join(root, folder), { recursive: true, force: true });
+  mkdirSync(join(root, folder), { recursive: true });
+  for (const file of files)
+    for (const example of examplesOf(file, readFileSync(join(root, file), 'utf8')))
+      writeFileSync(join(root, folder, nameOf(example)), moduleOf(example, folder));
+}
+
+function listed(...patterns) {
+  const names = execFileSync('git', ['ls-files', ...patterns], { cwd: root, encoding: 'utf8', maxBuffer: 1e8 });
+  return names.split('\n').filter((name) => name !== '');
 }
