@@ -7,6 +7,7 @@ import { kills } from '@pik/testkit/budget';
 import { expect, it } from 'vitest';
 
 import { pik, serve, serveWithThreads, startPik, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const KILLS = kills(60);
 const PROBED = 200;
@@ -74,7 +75,7 @@ it('a backup under load, after kills, restores every acknowledged receipt', asyn
   const day = ['--from', '2026-01-01', '--to', '2026-01-02', '--url', server.url];
   for (let kill = 0; kill < KILLS; kill++)
     await killedBackup(args, join(folder, 'backup.json'), Math.floor(Math.random() * 40));
-  expect((await pik(['replay', ...day, '--reason', 'kept in the backup'])).code).toBe(0);
+  expect((await runPik('replay', ...day, '--reason', 'kept in the backup')).code).toBe(0);
   const before = [...load.answered];
   const { code, stdout, stderr } = await pik([...args, '--json']);
   expect([code, stderr]).toEqual([0, '']);
@@ -83,7 +84,7 @@ it('a backup under load, after kills, restores every acknowledged receipt', asyn
   server.child.kill('SIGKILL');
   await server.ended;
 
-  const rebuilt = await pik(['restore', folder, '--data', restored, '--json']);
+  const rebuilt = await runPik('restore', folder, '--data', restored, '--json');
   expect([rebuilt.code, rebuilt.stderr]).toEqual([0, '']);
   const again = await serve(restored);
   expect(before.length).toBeGreaterThan(0);
@@ -94,8 +95,8 @@ it('a backup under load, after kills, restores every acknowledged receipt', asyn
     const response = await fetch(`${again.url}/receipts/${pack}/${line}`);
     expect([response.status, pack, line]).toEqual([200, pack, line]);
   }
-  expect((await pik(['verify', '--url', again.url])).stdout).toContain('Log and index agree.');
-  expect((await pik(['replays', '--url', again.url])).stdout).toContain('kept in the backup');
+  expect((await runPik('verify', '--url', again.url)).stdout).toContain('Log and index agree.');
+  expect((await runPik('replays', '--url', again.url)).stdout).toContain('kept in the backup');
   again.child.kill('SIGTERM');
   await again.ended;
 });
@@ -105,7 +106,7 @@ it('refuses what is not a data directory, a folder with other files, and one wit
   const data = join(dir, 'data');
   const server = await serve(data, ['--readers', '0']);
   try {
-    const refused = async (...args: readonly string[]) => (await pik(args)).stderr;
+    const refused = async (...args: readonly string[]) => (await runPik(...args)).stderr;
     expect(await refused('backup', join(dir, 'to'), '--data', dir)).toContain('is not a data directory');
     expect(await refused('backup', join(data, 'copy'), '--data', data)).toContain('lies in the data directory');
     writeFileSync(join(dir, 'a file'), '');

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { pik, type ServedPik, sendEvents, serve, startPik, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const record = (n: number) =>
   JSON.stringify({
@@ -29,7 +30,7 @@ describe('commands against a server', () => {
   let server: ServedPik;
   const dir = temporaryDir();
   const file = join(dir, 'events.ndjson');
-  const ask = (...args: string[]) => pik([...args, '--url', server.url]);
+  const ask = (...args: string[]) => runPik(...args, '--url', server.url);
   beforeAll(async () => {
     server = await serve(join(dir, 'data'));
     writeFileSync(file, `${[1, 2, 3].map(record).join('\n')}\n`);
@@ -149,17 +150,17 @@ describe('commands against a server', () => {
 
 describe('wrong use', () => {
   it('names the command for an option that other command lines have', async () => {
-    const { code, stderr } = await pik(['events', '--entity', 'e', '--follow']);
+    const { code, stderr } = await runPik('events', '--entity', 'e', '--follow');
     expect([code, stderr]).toEqual([2, expect.stringMatching(/unknown option '--follow'\n.*`pik tail`/)]);
   });
 
   it('is reported in one line, with exit code 2', async () => {
-    expect((await pik(['nonsense'])).code).toBe(2);
-    expect((await pik(['lag', '--nonsense'])).code).toBe(2);
+    expect((await runPik('nonsense')).code).toBe(2);
+    expect((await runPik('lag', '--nonsense')).code).toBe(2);
   });
 
   it('an unreachable server is reported with the way to start one', async () => {
-    const { code, stderr } = await pik(['verify', '--url', 'http://127.0.0.1:9', '--json']);
+    const { code, stderr } = await runPik('verify', '--url', 'http://127.0.0.1:9', '--json');
     expect([code, stderr]).toEqual([3, expect.stringMatching(/NETWORK.*pik serve/)]);
   });
 
@@ -172,7 +173,7 @@ describe('wrong use', () => {
 describe('pik.config.ts', () => {
   it('loads as TypeScript, and its keys open only their scopes', async () => {
     const dir = temporaryDir();
-    const made = JSON.parse((await pik(['keygen', '--name', 'checkout', '--scopes', 'ingest', '--json'])).stdout);
+    const made = JSON.parse((await runPik('keygen', '--name', 'checkout', '--scopes', 'ingest', '--json')).stdout);
     expect(createHash('sha256').update(made.key).digest('hex')).toBe(made.key_sha256);
     const { key, ...entry } = made;
     const config = join(dir, 'pik.config.ts');
@@ -186,7 +187,7 @@ describe('pik.config.ts', () => {
     const server = await serve(join(dir, 'data'), ['--config', config]);
     const denied = await pik(['lag', '--url', server.url], { PIK_API_KEY: key });
     expect(denied.stderr).toContain('FORBIDDEN');
-    expect((await pik(['lag', '--url', server.url])).stderr).toContain('UNAUTHENTICATED');
+    expect((await runPik('lag', '--url', server.url)).stderr).toContain('UNAUTHENTICATED');
     const taken = await fetch(`${server.url}/ingest`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
@@ -201,7 +202,7 @@ describe('pik.config.ts', () => {
   it('is refused with the name of an unknown field', async () => {
     const config = join(temporaryDir(), 'pik.config.ts');
     writeFileSync(config, 'export default { apiKey: [] };\n');
-    expect((await pik(['serve', '--config', config])).stderr).toMatch(/CONFIG_INVALID: apiKey/);
+    expect((await runPik('serve', '--config', config)).stderr).toMatch(/CONFIG_INVALID: apiKey/);
     writeFileSync(config, "import 'not-there';\n");
     expect((await pik(['serve', '--config', config])).stderr).toMatch(/CONFIG_INVALID: .*'not-there'\n$/);
   });
@@ -244,7 +245,7 @@ describe('damage', () => {
     bytes[30] = (bytes[30] ?? 0) ^ 0xff;
     writeFileSync(pack, bytes);
     const server = await serve(dir);
-    const { code, stdout } = await pik(['verify', '--json', '--url', server.url]);
+    const { code, stdout } = await runPik('verify', '--json', '--url', server.url);
     expect(code).toBe(1);
     const { faults } = JSON.parse(stdout) as { faults: { code: string; pack_id: string }[] };
     expect(faults.map(({ code: name }) => name)).toEqual(expect.arrayContaining(['RAW_DIFFERS', 'RAW_CORRUPT']));
@@ -258,13 +259,13 @@ describe('damage', () => {
     truncateSync(join(dir, 'index.db'), Math.floor(statSync(join(dir, 'index.db')).size / 2));
     const refused = await pik(['serve', '--port', '0', '--data', dir]);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringMatching(/INDEX_CORRUPT.*pik rebuild/)]);
-    const rebuilt = await pik(['rebuild', '--data', dir, '--json']);
+    const rebuilt = await runPik('rebuild', '--data', dir, '--json');
     expect([rebuilt.code, JSON.parse(rebuilt.stdout)]).toEqual([
       0,
       expect.objectContaining({ packs: 5, receipts: 2_000, differing: [], unrecorded: 0 }),
     ]);
     const server = await serve(dir);
-    expect((await pik(['verify', '--url', server.url])).stdout).toContain('Log and index agree.');
+    expect((await runPik('verify', '--url', server.url)).stdout).toContain('Log and index agree.');
     server.child.kill('SIGTERM');
     await server.ended;
   });
@@ -274,7 +275,7 @@ describe('damage', () => {
     const index = join(dir, 'index.db');
     mkdirSync(join(dir, 'kept'));
     copyFileSync(index, join(dir, 'kept/index.db'));
-    const refusal = async () => (await pik(['serve', '--port', '0', '--data', dir])).stderr;
+    const refusal = async () => (await runPik('serve', '--port', '0', '--data', dir)).stderr;
     writeFileSync(index, '');
     expect(await refusal()).toContain('INDEX_CORRUPT');
     writeFileSync(index, 'SQLite format 3\0 but not really'.padEnd(8_192, 'x'));
@@ -290,7 +291,7 @@ describe('damage', () => {
     const [first = '', ...others] = packs(dir).sort();
     const { rmSync } = await import('node:fs');
     rmSync(first);
-    const { code, stdout } = await pik(['rebuild', '--data', dir, '--json']);
+    const { code, stdout } = await runPik('rebuild', '--data', dir, '--json');
     const summary = JSON.parse(stdout);
     expect([code, summary.packs, summary.unreadable.length]).toEqual([1, others.length, 1]);
     expect(summary.differing[0]).toMatchObject({ answered: 'DUPLICATE', now: 'ACCEPTED' });

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { pik, serve, temporaryDir } from './served.ts';
+import { serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 async function filled(): Promise<string> {
   const dir = join(temporaryDir(), 'data');
@@ -17,7 +18,7 @@ async function filled(): Promise<string> {
     });
   const file = join(temporaryDir(), 'events.ndjson');
   writeFileSync(file, `${[1, 2, 3, 3].map(event).join('\n')}\n`);
-  expect((await pik(['ingest', file, '--url', server.url])).code).toBe(0);
+  expect((await runPik('ingest', file, '--url', server.url)).code).toBe(0);
   server.child.kill('SIGTERM');
   await server.ended;
   return dir;
@@ -31,15 +32,15 @@ const filesIn = (dir: string) =>
 describe('pik compact', () => {
   it('closes nothing before its hour is over, and with --all the running hour, once', async () => {
     const dir = await filled();
-    expect(await pik(['compact', '--data', dir, '--json'])).toMatchObject({ code: 0 });
-    const all = await pik(['compact', '--all', '--data', dir, '--json']);
+    expect(await runPik('compact', '--data', dir, '--json')).toMatchObject({ code: 0 });
+    const all = await runPik('compact', '--all', '--data', dir, '--json');
     expect([all.code, JSON.parse(all.stdout)]).toEqual([
       0,
       expect.objectContaining({ hours_closed: 1, hours_waiting: 0, receipts: 4 }),
     ]);
     const kinds = filesIn(dir).map((name) => name.replace(/.*[.]/, ''));
     expect(new Set(kinds)).toEqual(new Set(['gz', 'parquet', 'outcomes', 'seeds', 'packs']));
-    expect((await pik(['compact', '--all', '--data', dir])).stdout).toContain('No hour was due.');
+    expect((await runPik('compact', '--all', '--data', dir)).stdout).toContain('No hour was due.');
   });
 
   it('exits with 1 if an hour stays open since a pack is damaged', async () => {
@@ -50,7 +51,7 @@ describe('pik compact', () => {
     bytes[30] = (bytes[30] ?? 0) ^ 0xff;
     rmSync(path);
     writeFileSync(path, bytes);
-    expect(await pik(['compact', '--all', '--data', dir])).toMatchObject({
+    expect(await runPik('compact', '--all', '--data', dir)).toMatchObject({
       code: 1,
       stdout: expect.stringContaining('1 hour stays open'),
     });
@@ -59,7 +60,7 @@ describe('pik compact', () => {
   it('is refused while a server owns the directory', async () => {
     const dir = join(temporaryDir(), 'data');
     const server = await serve(dir);
-    const refused = await pik(['compact', '--data', dir]);
+    const refused = await runPik('compact', '--data', dir);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('DATA_DIR_LOCKED')]);
     server.child.kill('SIGTERM');
     await server.ended;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 beforeAll(async () => {

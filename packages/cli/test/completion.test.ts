@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import own from '../package.json' with { type: 'json' };
 import { createProgram } from '../src/program.ts';
-import { runPik } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 async function printed(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await runPik(...args);

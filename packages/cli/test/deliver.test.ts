@@ -10,7 +10,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vite
 
 import { outgoing } from '../src/deliver/outgoing.ts';
 import { createPace } from '../src/deliver/pace.ts';
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 // A kit and a receiver over sockets. The receiver's answers are those of the test.
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Checked } from '../src/profiles/check-key.ts';
-import { fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 const KEY = 'pik_never-shown-never-shown';
 

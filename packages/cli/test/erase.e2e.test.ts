@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
-import { pik, serve, temporaryDir } from './served.ts';
+import { serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const WHO = 'person-canary-5c1e';
 
@@ -20,7 +21,7 @@ async function filled(): Promise<string> {
     });
   const file = join(temporaryDir(), 'events.ndjson');
   writeFileSync(file, `${[1, 2, 3, 4, 4].map(event).join('\n')}\n`);
-  expect((await pik(['ingest', file, '--url', server.url])).code).toBe(0);
+  expect((await runPik('ingest', file, '--url', server.url)).code).toBe(0);
   server.child.kill('SIGTERM');
   await server.ended;
   return dir;
@@ -37,30 +38,30 @@ describe('pik erase', () => {
   it('erases an entity under the root that was signed, and the export proves the rest', async () => {
     const dir = await filled();
     const [before, after] = [join(temporaryDir(), 'before'), join(temporaryDir(), 'after')];
-    const exported = await pik(['log', 'export', '--data', dir, '--out', before, '--json']);
+    const exported = await runPik('log', 'export', '--data', dir, '--out', before, '--json');
     const { key } = JSON.parse(exported.stdout);
     const args = ['erase', '--data', dir, '--entity', WHO, '--reason', 'request 17'];
-    expect(await pik([...args, '--dry-run'])).toMatchObject({
+    expect(await runPik(...args, '--dry-run')).toMatchObject({
       code: 1,
       stdout: expect.stringContaining('3 receipts (2 ACCEPTED, 1 DUPLICATE)'),
     });
-    expect(await pik(args)).toMatchObject({ code: 1, stdout: expect.stringContaining('add --yes') });
+    expect(await runPik(...args)).toMatchObject({ code: 1, stdout: expect.stringContaining('add --yes') });
     expect(isNamed(dir)).toBe(true);
-    expect(await pik([...args, '--yes'])).toMatchObject({
+    expect(await runPik(...args, '--yes')).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('Erased 3 receipts'),
     });
     expect(isNamed(dir)).toBe(false);
-    expect(await pik(['erase', '--data', dir, '--list'])).toMatchObject({
+    expect(await runPik('erase', '--data', dir, '--list')).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('request 17'),
     });
-    expect((await pik(['log', 'export', '--data', dir, '--out', after])).code).toBe(0);
+    expect((await runPik('log', 'export', '--data', dir, '--out', after)).code).toBe(0);
     const pin = join(before, 'checkpoint');
-    expect(await pik(['verify', '--offline', after, '--key', key, '--pin', pin])).toMatchObject({ code: 0 });
+    expect(await runPik('verify', '--offline', after, '--key', key, '--pin', pin)).toMatchObject({ code: 0 });
     const server = await serve(dir);
-    expect(await pik(['verify', '--url', server.url])).toMatchObject({ code: 0 });
-    expect(await pik(['events', '--entity', WHO, '--url', server.url])).toMatchObject({ code: 1 });
+    expect(await runPik('verify', '--url', server.url)).toMatchObject({ code: 0 });
+    expect(await runPik('events', '--entity', WHO, '--url', server.url)).toMatchObject({ code: 1 });
     server.child.kill('SIGTERM');
     await server.ended;
     expect(existsSync(join(dir, 'erasures'))).toBe(true);
@@ -69,12 +70,12 @@ describe('pik erase', () => {
   it('refuses a reason that names the entity, and a directory that a server owns', async () => {
     const dir = await filled();
     const args = ['erase', '--data', dir, '--entity', WHO, '--yes', '--reason'];
-    expect(await pik([...args, `it is ${WHO}`])).toMatchObject({
+    expect(await runPik(...args, `it is ${WHO}`)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('REQUEST_INVALID'),
     });
     const server = await serve(dir);
-    expect(await pik([...args, 'asked for'])).toMatchObject({
+    expect(await runPik(...args, 'asked for')).toMatchObject({
       code: 3,
       stderr: expect.stringContaining('DATA_DIR_LOCKED'),
     });

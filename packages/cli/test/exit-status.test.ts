@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { EXIT, EXIT_MEANINGS, exitOf } from '../src/exit-status.ts';
 import { createProgram } from '../src/program.ts';
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 const DAY = '2026-02-01';
 const metric = ['--metric', 'daily_event_count', '--key', 'parcel-1'];

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { pik, type ServedPik, serve, temporaryDir } from './served.ts';
+import { type ServedPik, serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const record = (n: number, received_at: string) =>
   JSON.stringify({
@@ -19,7 +20,7 @@ describe('pik explain change', () => {
   let server: ServedPik;
   const dir = temporaryDir();
   const value = ['--metric', 'daily_event_count', '--key', 'user_1', '--window', '2025-12-28'];
-  const ask = (...args: string[]) => pik(['explain', 'change', ...value, ...args, '--url', server.url]);
+  const ask = (...args: string[]) => runPik('explain', 'change', ...value, ...args, '--url', server.url);
   beforeAll(async () => {
     server = await serve(join(dir, 'data'));
     const file = join(dir, 'events.ndjson');
@@ -30,7 +31,7 @@ describe('pik explain change', () => {
       record(4, '2025-12-29T13:00:00Z'),
     ];
     writeFileSync(file, `${records.join('\n')}\n`);
-    expect((await pik(['import', file, '--url', server.url])).code).toBe(0);
+    expect((await runPik('import', file, '--url', server.url)).code).toBe(0);
   });
   afterAll(async () => {
     server.child.kill('SIGTERM');
@@ -62,6 +63,6 @@ describe('pik explain change', () => {
     const { stderr, code } = await ask();
     expect([code, stderr]).toEqual([1, expect.stringContaining('VERSION_UNKNOWN')]);
     const story = ['explain', '--entity', 'user_1', '--time', '2025-12-28T10:00:01Z', '--url', server.url];
-    expect((await pik(story)).code).toBe(0);
+    expect((await runPik(...story)).code).toBe(0);
   });
 });

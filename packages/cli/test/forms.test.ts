@@ -9,7 +9,8 @@ import { csvText, flatRow } from '../src/forms/rules/csv.ts';
 import { rowsOf } from '../src/forms/rules/rows.ts';
 import { examplesOf } from '../src/program/examples.ts';
 import { createProgram } from '../src/program.ts';
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 beforeAll(async () => {

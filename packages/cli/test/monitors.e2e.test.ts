@@ -8,7 +8,8 @@ import { startAlertmanager } from '@pik/testkit/fixtures/servers/servers';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { type Pik, pik, serve, temporaryDir } from './served.ts';
+import { type Pik, serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const SECRET = `whsec_${Buffer.from('thirty-two bytes, more or less ..').toString('base64')}`;
 const ENV = { HOOK_SECRET: SECRET };
@@ -122,38 +123,38 @@ describe('monitors of a server', () => {
     const again = await until(() => receiver.messages.slice(before).find(({ monitor }) => monitor === 'failing'));
     expect(again).toEqual(first);
     await until(async () =>
-      (await pik(['monitors', '--url', server?.url ?? ''])).stdout.includes('attempt') ? undefined : true,
+      (await runPik('monitors', '--url', server?.url ?? '')).stdout.includes('attempt') ? undefined : true,
     );
     expect(receiver.messages.slice(before).filter(({ monitor }) => monitor === 'failing')).toHaveLength(1);
   });
 
   it('are listed, muted and unmuted by commands, and their exit statuses say whether something fires', async () => {
     const at = ['--url', server?.url ?? ''];
-    const listed = await pik(['monitors', ...at]);
+    const listed = await runPik('monitors', ...at);
     expect([listed.code, listed.stderr]).toEqual([1, '']);
     expect(listed.stdout).toContain('shop order: 1 failure among');
     expect(listed.stdout).toContain('pik failures --source shop --type order');
-    const muted = await pik(['monitors', 'mute', 'failing', '--for', '2h', '--reason', 'a release', ...at]);
+    const muted = await runPik('monitors', 'mute', 'failing', '--for', '2h', '--reason', 'a release', ...at);
     expect([muted.code, muted.stdout]).toEqual([0, expect.stringMatching(/^failing is muted until .*Z/)]);
-    const answer = JSON.parse((await pik(['monitors', '--json', ...at])).stdout);
+    const answer = JSON.parse((await runPik('monitors', '--json', ...at)).stdout);
     expect(answer.monitors[0]).toMatchObject({
       name: 'failing',
       state: 'FIRING',
       muted: { reason: 'a release', by: null },
     });
-    expect((await pik(['monitors', 'unmute', 'failing', ...at])).stdout).toBe(
+    expect((await runPik('monitors', 'unmute', 'failing', ...at)).stdout).toBe(
       'failing is not muted; 1 incident fires.\n',
     );
   });
 
   it('can be checked once, from the config or by thresholds', async () => {
     const at = ['--url', server?.url ?? ''];
-    const checked = await pik(['check', '--config', config, '--monitor', 'failing', ...at]);
+    const checked = await runPik('check', '--config', config, '--monitor', 'failing', ...at);
     expect([checked.code, checked.stdout]).toEqual([
       1,
       expect.stringMatching(/^WRONG {3}failing: .*\n +shop order: 1 failure/),
     ]);
-    const fine = await pik(['check', '--max-failures', '9', '--max-lag', '1h', '--json', ...at]);
+    const fine = await runPik('check', '--max-failures', '9', '--max-lag', '1h', '--json', ...at);
     expect([
       fine.code,
       JSON.parse(fine.stdout).map(({ name, state }: Message & { name: string }) => [name, state]),
@@ -164,8 +165,8 @@ describe('monitors of a server', () => {
         ['failures', 'OK'],
       ],
     ]);
-    expect((await pik(['check', '--config', config, '--monitor', 'nobody', ...at])).code).toBe(2);
-    expect((await pik(['check', '--gaps', '--url', 'http://127.0.0.1:1'])).code).toBe(3);
+    expect((await runPik('check', '--config', config, '--monitor', 'nobody', ...at)).code).toBe(2);
+    expect((await runPik('check', '--gaps', '--url', 'http://127.0.0.1:1')).code).toBe(3);
   });
 });
 

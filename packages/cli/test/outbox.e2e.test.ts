@@ -6,7 +6,8 @@ import { createProducer } from '@pik/sdk';
 import { openOutbox } from '@pik/sdk/outbox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { pik, type ServedPik, serve, temporaryDir } from './served.ts';
+import { type ServedPik, serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const AWAY = 'http://127.0.0.1:1';
 const dir = temporaryDir();
@@ -32,16 +33,16 @@ const json = (text: string) => JSON.parse(text);
 describe('pik outbox', () => {
   it('reports a folder without outboxes, and creates none', async () => {
     mkdirSync(join(dir, 'empty'));
-    expect(await pik(['outbox', 'list', join(dir, 'empty')])).toMatchObject({ code: 0 });
-    const missing = await pik(['outbox', 'list', join(dir, 'missing')]);
+    expect(await runPik('outbox', 'list', join(dir, 'empty'))).toMatchObject({ code: 0 });
+    const missing = await runPik('outbox', 'list', join(dir, 'missing'));
     expect(missing.stderr).toMatch(/DATA_DIR_UNUSABLE: .*missing cannot be read \(ENOENT\)/);
-    const drained = await pik(['outbox', 'drain', join(dir, 'empty'), '--url', server.url]);
+    const drained = await runPik('outbox', 'drain', join(dir, 'empty'), '--url', server.url);
     expect(drained.stderr).toMatch(/CONFIG_INVALID: there is no outbox in/);
     expect(readdirSync(join(dir, 'empty'))).toEqual([]);
   });
 
   it('lists the pending records of outboxes that no process has open', async () => {
-    const { code, stdout } = await pik(['outbox', 'list', boxes, '--json']);
+    const { code, stdout } = await runPik('outbox', 'list', boxes, '--json');
     expect(code).toBe(1);
     expect(json(stdout)).toMatchObject([
       { dir: join(boxes, 'worker-1'), owner_pid: null, pending_count: 3 },
@@ -50,7 +51,7 @@ describe('pik outbox', () => {
   });
 
   it('leaves everything in place while the server is down, and says why', async () => {
-    const { code, stdout } = await pik(['outbox', 'drain', boxes, '--url', AWAY, '--json']);
+    const { code, stdout } = await runPik('outbox', 'drain', boxes, '--url', AWAY, '--json');
     expect(code).toBe(1);
     const left = { sent: 0, left: 3, why: expect.stringMatching(/^NETWORK: .*ECONNREFUSED/) };
     expect(json(stdout)).toMatchObject([left, left]);
@@ -58,20 +59,20 @@ describe('pik outbox', () => {
 
   it('drains outboxes that no process has open, and leaves the others to their owners', async () => {
     const outbox = await openOutbox({ dir: join(boxes, 'worker-2') });
-    const first = await pik(['outbox', 'drain', boxes, '--url', server.url, '--json']);
+    const first = await runPik('outbox', 'drain', boxes, '--url', server.url, '--json');
     expect(first.code).toBe(1);
     expect(json(first.stdout)).toMatchObject([
       { sent: 3, left: 0, why: null },
       { sent: 0, left: 3, why: `in use by process ${process.pid}, which sends its records` },
     ]);
     await outbox.close();
-    const second = await pik(['outbox', 'drain', join(boxes, 'worker-2'), '--url', server.url]);
+    const second = await runPik('outbox', 'drain', join(boxes, 'worker-2'), '--url', server.url);
     expect(second).toMatchObject({ code: 0, stderr: '' });
     expect(second.stdout).toMatch(/Sent: 3 records/);
-    expect(await pik(['outbox', 'list', boxes])).toMatchObject({ code: 0 });
-    const events = await pik(['events', '--entity', 'e', '--json', '--url', server.url]);
+    expect(await runPik('outbox', 'list', boxes)).toMatchObject({ code: 0 });
+    const events = await runPik('events', '--entity', 'e', '--json', '--url', server.url);
     expect(events.stdout.trim().split('\n')).toHaveLength(6);
-    expect(await pik(['outbox', 'drain', boxes, '--url', server.url])).toMatchObject({
+    expect(await runPik('outbox', 'drain', boxes, '--url', server.url)).toMatchObject({
       code: 0,
       stdout: 'No outbox has pending records.\n',
     });

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { choose, DEFAULT_URL } from '../src/profiles/choose.ts';
 import { writeProfiles } from '../src/profiles/profiles.ts';
 import { temporaryDir } from './served.ts';
-import { type Kit, openKit, runPik } from './support/kit.ts';
+import { type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 const KEY = 'pik_kept-in-the-profile-0123456789';
 const dir = temporaryDir();

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { pik, serve, temporaryDir } from './served.ts';
+import { serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const event = (n: number) =>
   JSON.stringify({
@@ -19,44 +20,44 @@ describe('the events of a server', () => {
     const file = join(temporaryDir(), 'events.ndjson');
     writeFileSync(file, `${[1, 2, 3, 3].map(event).join('\n')}\n`);
     const server = await serve(dir);
-    expect((await pik(['ingest', file, '--url', server.url])).code).toBe(0);
+    expect((await runPik('ingest', file, '--url', server.url)).code).toBe(0);
     // The server owns the directory, and has closed nothing yet.
-    expect(await pik(['log', 'export', '--data', dir, '--out', out])).toMatchObject({
+    expect(await runPik('log', 'export', '--data', dir, '--out', out)).toMatchObject({
       code: 3,
       stderr: expect.stringContaining('LOG_UNSIGNED'),
     });
     server.child.kill('SIGTERM');
     await server.ended;
-    const exported = await pik(['log', 'export', '--data', dir, '--out', out, '--json']);
+    const exported = await runPik('log', 'export', '--data', dir, '--out', out, '--json');
     expect(exported).toMatchObject({ code: 0, stderr: '' });
     const { key }: { key: string } = JSON.parse(exported.stdout);
-    expect(await pik(['log', 'export', '--data', dir, '--out', out])).toMatchObject({ code: 2 });
-    const verified = await pik(['verify', '--offline', out, '--key', key]);
+    expect(await runPik('log', 'export', '--data', dir, '--out', out)).toMatchObject({ code: 2 });
+    const verified = await runPik('verify', '--offline', out, '--key', key);
     expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('4 receipts in 1 hour checked')]);
     const again = await serve(dir);
-    const { stdout } = await pik(['events', '--entity', 'e2', '--url', again.url, '--json']);
+    const { stdout } = await runPik('events', '--entity', 'e2', '--url', again.url, '--json');
     const [, id = ''] = /"event_id":"([^"]+)"/.exec(stdout) ?? [];
     const tar = join(temporaryDir(), 'case.tar');
-    expect(await pik(['case', 'export', id, '--out', tar, '--url', again.url])).toMatchObject({ code: 0 });
+    expect(await runPik('case', 'export', id, '--out', tar, '--url', again.url)).toMatchObject({ code: 0 });
     again.child.kill('SIGTERM');
     await again.ended;
-    expect(await pik(['verify', '--case', tar, '--key', key])).toMatchObject({
+    expect(await runPik('verify', '--case', tar, '--key', key)).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('This line was in the log'),
     });
-    expect(await pik(['verify', '--case', tar])).toMatchObject({ code: 12 });
+    expect(await runPik('verify', '--case', tar)).toMatchObject({ code: 12 });
     const bytes = readFileSync(tar);
     bytes.write('entity', bytes.indexOf('e2'));
     writeFileSync(tar, bytes);
-    expect((await pik(['verify', '--case', tar, '--key', key])).code).toBe(1);
+    expect((await runPik('verify', '--case', tar, '--key', key)).code).toBe(1);
     // Damage, and wrong usage.
     const [pack = ''] = readdirSync(join(out, 'packs'));
     writeFileSync(join(out, 'packs', pack), 'x');
-    expect((await pik(['verify', '--offline', out, '--key', key])).code).toBe(1);
+    expect((await runPik('verify', '--offline', out, '--key', key)).code).toBe(1);
     writeFileSync(join(out, 'more'), 'x');
-    expect(await pik(['verify', '--offline', out])).toMatchObject({ code: 2 });
-    expect(await pik(['verify', '--offline', out, '--key', 'no'])).toMatchObject({ code: 2 });
-    expect(await pik(['verify', '--offline', join(out, 'none'), '--key', key])).toMatchObject({ code: 3 });
+    expect(await runPik('verify', '--offline', out)).toMatchObject({ code: 2 });
+    expect(await runPik('verify', '--offline', out, '--key', 'no')).toMatchObject({ code: 2 });
+    expect(await runPik('verify', '--offline', join(out, 'none'), '--key', key)).toMatchObject({ code: 3 });
   });
 
   it('are signed with another key after a rotation, which the key before leads to', async () => {
@@ -64,18 +65,18 @@ describe('the events of a server', () => {
     const server = await serve(dir);
     const file = join(temporaryDir(), 'events.ndjson');
     writeFileSync(file, event(1));
-    await pik(['ingest', file, '--url', server.url]);
+    await runPik('ingest', file, '--url', server.url);
     server.child.kill('SIGTERM');
     await server.ended;
-    const before = JSON.parse((await pik(['log', 'export', '--data', dir, '--out', `${out}-1`, '--json'])).stdout);
-    const { key } = JSON.parse((await pik(['log', 'rotate', '--data', dir, '--json'])).stdout);
+    const before = JSON.parse((await runPik('log', 'export', '--data', dir, '--out', `${out}-1`, '--json')).stdout);
+    const { key } = JSON.parse((await runPik('log', 'rotate', '--data', dir, '--json')).stdout);
     expect(key).not.toBe(before.key);
-    await pik(['log', 'export', '--data', dir, '--out', `${out}-2`]);
+    await runPik('log', 'export', '--data', dir, '--out', `${out}-2`);
     for (const trusted of [before.key, key])
-      expect((await pik(['verify', '--offline', `${out}-2`, '--key', trusted])).code).toBe(0);
+      expect((await runPik('verify', '--offline', `${out}-2`, '--key', trusted)).code).toBe(0);
     const pin = join(`${out}-2`, 'checkpoint');
-    expect((await pik(['verify', '--offline', `${out}-1`, '--key', before.key, '--pin', pin])).code).toBe(13);
-    expect(await pik(['log', 'replace-key', '--data', dir])).toMatchObject({ code: 3 });
-    expect(await pik(['log', 'restore', '--data', dir, '--reason', 'r'])).toMatchObject({ code: 2 });
+    expect((await runPik('verify', '--offline', `${out}-1`, '--key', before.key, '--pin', pin)).code).toBe(13);
+    expect(await runPik('log', 'replace-key', '--data', dir)).toMatchObject({ code: 3 });
+    expect(await runPik('log', 'restore', '--data', dir, '--reason', 'r')).toMatchObject({ code: 2 });
   });
 });

@@ -2,8 +2,9 @@
 import { ROUTES } from '@pik/schema';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { fileOf, type Kit, openKit } from './support/kit.ts';
 import { freshRecords, NOW_MS, SHOWN, type ShownQuestion, shopRecords } from './support/question-examples.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 beforeAll(async () => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 const dir = mkdtempSync(join(tmpdir(), 'pik-receipts-'));

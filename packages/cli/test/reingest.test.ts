@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { eventText, fileOf, type Kit, openKit, receiptsOf, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit, receiptsOf } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 beforeEach(async () => {

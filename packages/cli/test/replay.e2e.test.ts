@@ -12,6 +12,7 @@ import { readAll } from '@pik/testkit/fixtures/engine/replays';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { AGGREGATES } from './replay.pik.config.ts';
 import { pik, type ServedPik, sendEvents, serve, serveWithThreads, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 // Replays, the queue and the worker of a served kit: processes, files, and sudden kills.
 
@@ -66,26 +67,26 @@ describe('pik replay', () => {
     const url = ['--url', server.url];
     await ingest(server.url, 0, 100);
     const selection = ['--entity', 'user_3', '--from', RANGE.start_time, '--to', RANGE.end_time];
-    const plan = await pik(['replay', ...selection, '--dry-run', ...url]);
+    const plan = await runPik('replay', ...selection, '--dry-run', ...url);
     expect([plan.code, plan.stdout]).toEqual([
       0,
       expect.stringMatching(/Nothing was sent.*5 events[\s\S]*daily_event_count/),
     ]);
-    const done = await pik(['replay', ...selection, ...WAIT, '--reason', 'a test', '--json', ...url]);
+    const done = await runPik('replay', ...selection, ...WAIT, '--reason', 'a test', '--json', ...url);
     expect([done.code, JSON.parse(done.stdout)]).toEqual([
       0,
       expect.objectContaining({ status: 'COMPLETE', sent: 5, reason: 'a test' }),
     ]);
     const { replay_id } = JSON.parse(done.stdout) as { replay_id: string };
     const history = ['history', '--metric', 'daily_event_count', '--key', 'user_3', ...url];
-    expect((await pik(history)).stdout).toContain(replay_id);
-    const versions = JSON.parse((await pik([...history, '--json'])).stdout) as { value: number }[];
+    expect((await runPik(...history)).stdout).toContain(replay_id);
+    const versions = JSON.parse((await runPik(...history, '--json')).stdout) as { value: number }[];
     expect(versions.map(({ value }) => value)).toEqual([5]);
     const compute = ['compute', '--metric', 'daily_event_count', '--key', 'user_3', '--window', '2025-12-27', ...url];
-    expect(JSON.parse((await pik([...compute, '--json'])).stdout)).toMatchObject({ value: 5, input_count: 5 });
-    expect((await pik(['replays', ...url])).stdout).toContain('a test');
-    expect((await pik(['dead-letters', ...url])).stdout).toContain('no dead letters');
-    expect((await pik(['replay', '--resume', replay_id, ...WAIT, ...url])).code).toBe(0);
+    expect(JSON.parse((await runPik(...compute, '--json')).stdout)).toMatchObject({ value: 5, input_count: 5 });
+    expect((await runPik('replays', ...url)).stdout).toContain('a test');
+    expect((await runPik('dead-letters', ...url)).stdout).toContain('no dead letters');
+    expect((await runPik('replay', '--resume', replay_id, ...WAIT, ...url)).code).toBe(0);
     await stop(server);
   });
 
@@ -107,7 +108,7 @@ describe('pik replay', () => {
         /2025-12-27T00:00/,
       ],
     ])('D38: refuses %j with one line, and nothing on standard output', async (args, line) => {
-      const { code, stdout, stderr } = await pik([...args, '--url', server.url]);
+      const { code, stdout, stderr } = await runPik(...args, '--url', server.url);
       expect([code, stdout]).toEqual([String(line).includes('REPLAY_UNKNOWN') ? 1 : 2, '']);
       expect(stderr.trim()).toMatch(line);
       expect(stderr.trim().split('\n')).toHaveLength(1);
@@ -222,7 +223,7 @@ describe('rebuild', () => {
     const dir = temporaryDir();
     const server = await serve(dir, CONFIG);
     await ingest(server.url, 0, 400);
-    const done = await pik([
+    const done = await runPik(
       'replay',
       '--from',
       RANGE.start_time,
@@ -232,7 +233,7 @@ describe('rebuild', () => {
       '--url',
       server.url,
       '--json',
-    ]);
+    );
     const { replay_id } = JSON.parse(done.stdout) as { replay_id: string };
     await stop(server);
     const before = await valuesOf(dir);
@@ -240,15 +241,15 @@ describe('rebuild', () => {
     for (const file of readdirSync(dir)) if (file.startsWith('history.db')) rmSync(join(dir, file));
     const refused = await pik(['serve', '--port', '0', '--data', dir]);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringMatching(/INDEX_MISSING.*pik rebuild/)]);
-    const rebuilt = await pik(['rebuild', '--data', dir]);
+    const rebuilt = await runPik('rebuild', '--data', dir);
     expect([rebuilt.code, rebuilt.stdout]).toEqual([
       0,
       expect.stringMatching(new RegExp(`${before.length} versions and 1 replay\\.[\\s\\S]*Queued messages are lost`)),
     ]);
     expect(await valuesOf(dir)).toEqual(before);
     const again = await serve(dir, CONFIG);
-    expect((await pik(['verify', '--url', again.url])).code).toBe(0);
-    expect((await pik(['replays', '--url', again.url])).stdout).toContain(replay_id);
+    expect((await runPik('verify', '--url', again.url)).code).toBe(0);
+    expect((await runPik('replays', '--url', again.url)).stdout).toContain(replay_id);
     await stop(again);
   });
 });

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payloadText } from '../src/sql/payload-text.ts';
 import { openReceiptsDatabase } from '../src/sql/receipts-database.ts';
 import { SQL_LIMITS } from '../src/sql/views.ts';
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 const dir = mkdtempSync(join(tmpdir(), 'pik-sql-'));

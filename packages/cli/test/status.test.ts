@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Overview } from '../src/status/overview.ts';
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 const HOUR = 3_600_000;
 

@@ -7,7 +7,8 @@ import { isInstalled } from '@pik/testkit/fixtures/servers/server';
 import { startPostgres } from '@pik/testkit/fixtures/servers/servers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventText, fileOf, type Kit, openKit, runPik } from './support/kit.ts';
+import { eventText, fileOf, type Kit, openKit } from './support/kit.ts';
+import { runPik } from './support/run-pik.ts';
 
 let kit: Kit;
 const dir = mkdtempSync(join(tmpdir(), 'pik-stores-'));

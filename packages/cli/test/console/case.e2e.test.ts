@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { runPik } from '../support/kit.ts';
+import { runPik } from '../support/run-pik.ts';
 import { CHROMIUM, openBrowser, openContext, watchPage } from './browser.ts';
 import { type ServedStory, serveStory } from './served-story.ts';
 

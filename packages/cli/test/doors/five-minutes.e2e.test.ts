@@ -4,7 +4,8 @@ import { Analytics } from '@segment/analytics-node';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { pik, type ServedPik, serveWithThreads, temporaryDir } from '../served.ts';
+import { type ServedPik, serveWithThreads, temporaryDir } from '../served.ts';
+import { runPik } from '../support/run-pik.ts';
 
 // docs/five-minutes.md: an empty machine with Node, one command, one paste, first answers. The times are printed, and
 // judged by nobody: a test that fails on a slow machine says nothing about the kit.
@@ -38,7 +39,7 @@ afterAll(async () => {
 
 /** The first answer: the events of an entity, as text. */
 async function firstAnswer(entity: string): Promise<string> {
-  const { code, stdout, stderr } = await pik(['events', '--entity', entity, '--url', server.url]);
+  const { code, stdout, stderr } = await runPik('events', '--entity', entity, '--url', server.url);
   expect([code, stderr]).toEqual([0, '']);
   return stdout;
 }
@@ -105,9 +106,9 @@ describe('from nothing to a first answer', () => {
     );
     const answer = await timed('CSV', async () => {
       const args = ['import', csv, '--map', map, '--url', server.url];
-      const shown = await pik([...args, '--dry-run']);
+      const shown = await runPik(...args, '--dry-run');
       expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining('nothing was sent')]);
-      expect((await pik(args)).code).toBe(0);
+      expect((await runPik(...args)).code).toBe(0);
       return firstAnswer('order_4');
     });
     expect(answer).toContain('order.placed');

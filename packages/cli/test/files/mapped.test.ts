@@ -5,7 +5,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { csvRows, delimiterOf } from '../../src/files/csv-rows.ts';
-import { fileOf, type Kit, openKit, receiptsOf, runPik } from '../support/kit.ts';
+import { fileOf, type Kit, openKit, receiptsOf } from '../support/kit.ts';
+import { runPik } from '../support/run-pik.ts';
 
 let kit: Kit;
 beforeAll(async () => {

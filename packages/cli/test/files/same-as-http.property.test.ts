@@ -3,7 +3,8 @@ import { runs } from '@pik/testkit/budget';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { eventText, fileOf, type Kit, openKit, receiptsOf, runPik } from '../support/kit.ts';
+import { eventText, fileOf, type Kit, openKit, receiptsOf } from '../support/kit.ts';
+import { runPik } from '../support/run-pik.ts';
 
 /** Texts that line readers and JSON parsers split differently. */
 const oddText = fc.oneof(

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { batches } from '../../src/files/batches.ts';
 import { lineRecords } from '../../src/files/line-records.ts';
 import { openRecords } from '../../src/files/record-file.ts';
-import { eventText, fileOf, type Kit, openKit, printing, receiptsOf, runPik } from '../support/kit.ts';
+import { eventText, fileOf, type Kit, openKit, receiptsOf } from '../support/kit.ts';
+import { printing, runPik } from '../support/run-pik.ts';
 
 let kit: Kit;
 beforeEach(async () => {

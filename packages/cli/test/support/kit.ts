@@ -8,9 +8,6 @@ import type { Aggregate } from '@pik/aggregates';
 import { createApp, createPipeline, silentTelemetry, startWorker } from '@pik/engine';
 import type { Envelope } from '@pik/schema';
 import { createMemoryBackend, type MemoryBackend } from '@pik/testkit';
-import { vi } from 'vitest';
-
-import { run } from '../../src/program.ts';
 
 /** A kit served over a socket from this process. */
 export interface Kit {
@@ -50,38 +47,6 @@ export async function openKit({
     },
   };
   return kit;
-}
-
-/** The output of a command and its exit status. */
-export interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Output so far of the running command. */
-export const printing = { stdout: '', stderr: '' };
-
-/** Runs `pik` with these arguments in this process. */
-export async function runPik(...args: readonly string[]): Promise<Ran> {
-  Object.assign(printing, { stdout: '', stderr: '' });
-  const spies = [
-    ...(['stdout', 'stderr'] as const).map((name) =>
-      vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
-        printing[name] += String(chunk);
-        return true;
-      }),
-    ),
-    // Vitest's console does not write to the stream; the library of completions uses the console.
-    vi.spyOn(console, 'log').mockImplementation((text) => {
-      printing.stdout += `${text}\n`;
-    }),
-  ];
-  try {
-    return { code: await run(args), ...printing };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'pik-files-'));
