@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import own from '../package.json' with { type: 'json' };
-import { pik, type ServedPik, serveWithThreads, temporaryDir } from './served.ts';
+import { type ServedPik, serveWithThreads, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 let server: ServedPik | null = null;
 afterEach(() => {
@@ -79,7 +80,7 @@ describe('pik serve --readers', () => {
   });
 
   it.each(['-1', '17', 'two', '1.5'])('%s is refused with the range', async (readers) => {
-    const { code, stderr } = await pik(['serve', '--data', temporaryDir(), '--readers', readers]);
+    const { code, stderr } = await runPik('serve', '--data', temporaryDir(), '--readers', readers);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/CONFIG_INVALID: --readers .+ from 0 to 16/)]);
   });
 
@@ -116,7 +117,7 @@ describe('pik serve --parsers', () => {
   });
 
   it('refuses a number out of range', async () => {
-    const { code, stderr } = await pik(['serve', '--data', temporaryDir(), '--parsers', '17']);
+    const { code, stderr } = await runPik('serve', '--data', temporaryDir(), '--parsers', '17');
     expect([code, stderr]).toEqual([2, expect.stringMatching(/CONFIG_INVALID: --parsers 17 .+ from 0 to 16/)]);
   });
 });

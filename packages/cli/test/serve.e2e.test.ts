@@ -6,7 +6,8 @@ import http from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { pik, serve, temporaryDir } from './served.ts';
+import { serve, temporaryDir } from './served.ts';
+import { runPik } from './support/run-pik.ts';
 
 const main = join(import.meta.dirname, '../dist/main.js');
 const event = (n: number) =>
@@ -96,7 +97,7 @@ describe('where a server listens', () => {
     async (host) => {
       const server = await serve(join(temporaryDir(), 'data'), ['--host', host]);
       expect(await send(server.url, 1)).toBe(200);
-      expect((await pik(['lag', '--url', server.url])).code).toBe(0);
+      expect((await runPik('lag', '--url', server.url)).code).toBe(0);
       server.child.kill('SIGTERM');
       await server.ended;
     },
@@ -117,7 +118,7 @@ describe('where a server listens', () => {
     ['0.0.0.0', 'BIND_REFUSED'],
     ['host.invalid', 'BIND_REFUSED'],
   ])('--host %j is refused with one line', async (host, code) => {
-    const { code: status, stderr } = await pik([
+    const { code: status, stderr } = await runPik(
       'serve',
       '--port',
       '0',
@@ -125,7 +126,7 @@ describe('where a server listens', () => {
       host,
       '--data',
       join(temporaryDir(), 'data'),
-    ]);
+    );
     expect(status).not.toBe(0);
     expect(stderr).toMatch(new RegExp(`^pik: ${code}: [^\n]*\n$`));
   });
