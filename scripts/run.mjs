@@ -63,6 +63,7 @@ function checkNode() {
 
 /** turbo looks at what changed, so a second build costs a moment. */
 function build() {
+  if (!existsSync(join(root, 'packages/cli/dist/main.js'))) console.error('building, which takes some minutes once …');
   quietly('turbo', ['run', 'build', '--output-logs=errors-only', '--ui=stream']);
 }
 
