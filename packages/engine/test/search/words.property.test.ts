@@ -85,6 +85,26 @@ describe('the words of a pack', () => {
     expect(matched).toBeGreaterThan(1_000);
   });
 
+  it.each([
+    ['payload.n == 37', '{"n":37}', '{"n":38}'],
+    ['payload.n == 370', '{"n":3.7e2}', '{"n":371}'],
+    ['payload.n in [1, "b"]', '{"n":"b"}', '{"n":2}'],
+    ['payload.f == true', '{"f":true}', '{"f":false}'],
+    ['payload.f == null', '{"f":null}', '{"f":0}'],
+    ['payload.t == "a b"', '{"t":"a b"}', '{"t":"a"}'],
+    ['payload.t.contains("x ab y")', '{"t":"x ab y"}', '{"t":"x y"}'],
+    ['payload.n > 3', '{"n":4}', '{"m":4}'],
+    ['has(payload.n) and payload.m == 1', '{"n":0,"m":1}', '{"m":1}'],
+    ['payload.n == 5 or payload.m == 6', '{"m":6}', '{"m":5}'],
+  ])('of an expression leave out packs that lack them: %s', (where, match, other) => {
+    const need = wordNeedOf(parseExpression(where, { nowMs: 0, timeZone: 'UTC' }));
+    const mayMatch = (payload: string) => {
+      const hashes = wordHashes(Buffer.from(`${JSON.stringify(envelopeOf(`{"payload":${payload}}`))}\n`));
+      return need === null || hashes === null || hasWords(need, (hash) => hashes.has(hash));
+    };
+    expect([mayMatch(match), mayMatch(other)]).toEqual([true, false]);
+  });
+
   it('pass through a filter and a file', () => {
     const sets = fc.array(fc.uniqueArray(fc.nat(2 ** 32 - 1), { maxLength: 60 }), { maxLength: 5 });
     const kept = fc.property(sets, (all) => {

@@ -47,9 +47,9 @@ export function verifierKey(name: string, key: Uint8Array, type: number = KEY_TY
 
 /** Reads the name of a key. Throws `LOG_KEY_INVALID`. */
 export function parseVerifierKey(text: string): VerifierKey {
-  const [name = '', , data = '', ...rest] = splitKey(text);
+  const [name = '', , data = ''] = splitKey(text);
   const bytes = fromBase64(data);
-  if (isKeyName(name) && rest.length === 0 && bytes !== null && bytes.length === 33) {
+  if (isKeyName(name) && bytes !== null && bytes.length === 33) {
     const key = verifierKey(name, bytes.subarray(1), bytes[0]);
     if (key.text === text) return key;
   }
