@@ -87,11 +87,11 @@ export interface ClosedWorld {
   readonly context: Context;
 }
 
-/** Creates an empty world. */
-export function createWorld(): ClosedWorld {
+/** Creates an empty world. By default, its events never expire. */
+export function createWorld(indexRetentionMs = Number.POSITIVE_INFINITY): ClosedWorld {
   const clock = createTestClock(LIFE_START);
   const backend = createMemoryBackend(clock);
-  return { clock, backend, context: createQuestionContext({ backend }) };
+  return { clock, backend, context: createQuestionContext({ backend, indexRetentionMs }) };
 }
 
 /** Plays a request. */

@@ -29,12 +29,18 @@ import {
   slicesOfReceipts,
 } from './closed-life.ts';
 
+const MINUTE_MS = 60_000;
+
 const key = (value: { key: unknown }) => JSON.stringify(value.key);
 
-it('closed hours hold what slices hold, wherever hours are closed, and whatever imports move afterwards', async () => {
+/** Most lives keep their events; otherwise some hours are closed while a part of their events has expired. */
+const retentions = fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 20, 50, 90, 170);
+
+it('closed hours hold what slices hold, wherever hours are closed, whatever imports move afterwards, and whatever has expired', async () => {
+  const closingPoints = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });
   await fc.assert(
-    fc.asyncProperty(lives, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (requests, closings) => {
-      const world = createWorld();
+    fc.asyncProperty(lives, closingPoints, retentions, async (requests, closings, retentionMinutes) => {
+      const world = createWorld(retentionMinutes * MINUTE_MS);
       await playAndClose(world, requests, closings);
       const hours = await closedHours(world);
       const receipts: ClosedReceipt[] = [];
