@@ -102,7 +102,7 @@ export const LAYERS: { layer: string; files: RegExp; may: RegExp; types?: RegExp
   {
     layer: 'engine/http',
     files: /^packages\/engine\/src\/http\//,
-    may: /^(packages\/engine\/src\/(http|ports)\/|@pik\/(schema|console)$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
+    may: /^(packages\/engine\/src\/((http|ports)\/|audit\/(audit-log|rules\/audit-record)\.ts$)|@pik\/(schema|console)$|hono|uuid$|zod\/mini$|node:(zlib|crypto|util))/,
     types: /^packages\/engine\/src\/api\/pipeline\.ts$/,
   },
   {

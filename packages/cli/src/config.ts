@@ -66,6 +66,8 @@ export interface PikConfig {
    * `10.0.0.0/8`, or `loopback`. Default: none, so the client is the peer of the connection.
    */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** Days for which the audit keeps who asked and did what; with `apiKeys` only. Default: 400. */
+  readonly auditRetentionDays?: number | undefined;
   /** Days for which a repeat is recognised. Default: for ever. Keep the raw log a few days longer. */
   readonly indexRetentionDays?: number | undefined;
 }
@@ -125,7 +127,8 @@ const CHECKS: Record<keyof PikConfig, Check> = {
   apiKeys: (value) => (Array.isArray(value) ? firstFault(value.map(apiKeyFault)) : 'must be a list'),
   trustedProxies: (value) =>
     Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? null : 'must be a list of addresses',
-  indexRetentionDays: (value) => (typeof value === 'number' && value > 0 ? null : 'must be a number of days above 0'),
+  auditRetentionDays: daysFault,
+  indexRetentionDays: daysFault,
 };
 
 /** Refuses unknown fields: a misspelt field would otherwise be a setting that silently does nothing. */
@@ -140,6 +143,10 @@ function checkConfig(value: unknown): asserts value is PikConfig {
   const { monitors = [], sinks = {} } = value;
   checkSinks(sinks);
   checkMonitors(monitors, sinks);
+}
+
+function daysFault(value: unknown): string | null {
+  return typeof value === 'number' && value > 0 ? null : 'must be a number of days above 0';
 }
 
 function declarationsFault(value: unknown, check: (declarations: never[]) => unknown): string | null {

@@ -71,6 +71,7 @@ export const EXIT_MEANINGS: Readonly<Record<string, { readonly yes: string; read
   },
   reconcile: { yes: 'nothing differs', no: 'something differs; the output says what, and why' },
   rejects: { yes: 'nothing was rejected', no: 'there are rejected receipts, conflicts or failures' },
+  audit: { yes: 'the records were listed', no: null },
   status: { yes: 'nothing needs attention', no: 'something needs attention; the output says what, and since when' },
   verify: {
     yes: 'log and index agree; with --offline or --case: proven',

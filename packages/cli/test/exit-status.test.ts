@@ -101,6 +101,7 @@ const CASES: Record<string, Cases> = {
   sql: { yes: ['SELECT count(*) FROM events'], no: null, usage: ['DROP TABLE loaded'] },
   tail: { yes: ['--from', '2020-01-01', '--limit', '1'], no: null, usage: ['entity_id ='] },
   rejects: { yes: [], no: [], usage: ['--limit', 'many'] },
+  audit: { yes: [], no: null, usage: ['--from', 'soon'] },
   status: { yes: ['--since', DAY], no: ['--since', DAY], usage: ['--since', 'soon'] },
   verify: { yes: [], no: [] },
   'verify-case': { yes: [caseOf({ status: 'ok' })], no: [caseOf({ status: 'other' })], usage: [good] },

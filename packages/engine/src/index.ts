@@ -8,6 +8,7 @@ export {
   replayPipeline,
   sweepPipeline,
 } from './api/pipeline-parts.ts';
+export { type AuditLog, type AuditLogParts, createAuditLog } from './audit/audit-log.ts';
 export {
   beginErasure,
   type ErasurePreview,
@@ -20,6 +21,7 @@ export {
 } from './erase/erase.ts';
 export type { ErasureRecord } from './erase/rules/erasure-files.ts';
 export { createApp } from './http/create-app.ts';
+export type * from './ports/audit-store.ts';
 export type * from './ports/backend.ts';
 export type * from './ports/closed-hours.ts';
 export type * from './ports/history-rows.ts';

@@ -5,8 +5,8 @@ import type { Tool } from './tool.ts';
 /** Items of a page if the assistant names no limit. */
 const LIMIT_DEFAULT = 20;
 
-/** `tail` waits for what arrives; an assistant asks `find` for what is there. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['tail']);
+/** `tail` waits for what arrives; an assistant asks `find` for what is there. `audit` is about the people who ask. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['tail', 'audit']);
 
 /** The name of a tool: `explainChange` becomes `explain_change`. */
 export const toolName = (route: string): string => route.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

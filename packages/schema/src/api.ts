@@ -9,6 +9,7 @@ import {
   replayCancelAction,
   unmuteMonitorAction,
 } from './actions.ts';
+import { auditQuestion } from './audit.ts';
 import { ingestBatchSchema, ingestResultSchema, wireEventSchema } from './event.ts';
 import {
   eventByKeyQuestion,
@@ -175,6 +176,7 @@ export const ROUTES = define({
   rejects: rejectsQuestion,
   reingest: reingestAction,
   verify: verifyQuestion,
+  audit: auditQuestion,
   mcp: {
     ...act,
     path: '/mcp',

@@ -2,6 +2,7 @@ export * from './action.ts';
 export * from './actions.ts';
 export * from './api.ts';
 export { at } from './at.ts';
+export * from './audit.ts';
 export * from './base32hex.ts';
 export * from './canonical-json.ts';
 export * from './catalog.ts';

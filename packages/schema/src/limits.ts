@@ -216,6 +216,10 @@ const OTHER_LIMITS = {
   alert_retry_ms_max: 3_600_000,
   /** Attempts at one alert before it is given up: about four days. */
   alert_tries_max: 100,
+  /** Characters of one value in the audit; longer ones are cut. */
+  audit_value_chars_max: 1_000,
+  /** Records of the audit that wait to be written; questions beyond them are counted, and actions refused. */
+  audit_waiting_max: 10_000,
   /** Characters of stored data in one answer to an assistant (MCP). */
   mcp_answer_chars_max: 24_000,
   /** One request of an assistant (MCP). */

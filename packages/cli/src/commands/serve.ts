@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 import { type HttpBindings, serve as listen } from '@hono/node-server';
 import {
+  type AuditLog,
   type Context,
   createApp,
   createContext,
@@ -32,6 +33,7 @@ import { openSinks, startMonitorWatch } from '../monitor-watch.ts';
 import { openMcp } from '../open-mcp.ts';
 import { writeOut } from '../output.ts';
 import { PARSER_MODULE, parserThreads, READER_MODULE, type ReaderData, readerThreads } from '../reader-threads.ts';
+import { openServerAudit } from '../server-audit.ts';
 import { createServerHealth, type ServerHealth } from '../server-health.ts';
 import { logOptions } from '../signed-log/log-config.ts';
 import { type LogKeeper, openLogKeeper } from '../signed-log/log-keeper.ts';
@@ -101,10 +103,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   const readers = await openThreads(threads, { settings: { aggregates, volatile, mask }, ...parts });
   const health = createServerHealth({ backend, pipeline, readers: threads });
   health.swept();
+  const audit = openServerAudit(config, backend, telemetry);
   const app = createApp({
     pipeline,
     telemetry,
-    readers: readers ?? undefined,
+    ...{ audit: audit ?? undefined, readers: readers ?? undefined },
     health: () => health.read(),
     apiKeys: config.apiKeys,
     allowedHosts: config.apiKeys === undefined ? [...new Set([...LOOPBACK_NAMES, address.urlHost])] : undefined,
@@ -112,12 +115,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     mcp: openMcp({ fetch: (request) => app.fetch(request), consoleUrl: config.publicUrl }),
   });
   const serveRequest = (request: Request, { incoming }: HttpBindings) => {
-    const forwarded = request.headers.get('x-forwarded-for');
-    return app.fetch(request, { client: clientAddress(incoming.socket.remoteAddress, forwarded, trusted) });
+    const client = clientAddress(incoming.socket.remoteAddress, request.headers.get('x-forwarded-for'), trusted);
+    return app.fetch(request, { client });
   };
   const server = await start(serveRequest, { port, hostname: address.host });
   const thread = threads === 0 ? null : { module: READER_MODULE, ...parts };
-  const upkeep = startUpkeep({ pipeline, thread, telemetry, health, keeper });
+  const upkeep = startUpkeep({ pipeline, thread, telemetry, health, keeper, audit });
   const worker = options.worker ? startWorker(readers ?? pipeline, { telemetry }) : null;
   // Before printing the address: a reader may send a signal as soon as it sees it.
   const stopped = stopSignal();
@@ -153,16 +156,22 @@ interface UpkeepParts {
   readonly telemetry: Log;
   readonly health: ServerHealth;
   readonly keeper: LogKeeper;
+  readonly audit: AuditLog | null;
 }
 
 /** Sweeps from time to time, closes hours, and keeps the signed log. */
-function startUpkeep({ pipeline, thread, telemetry, health, keeper }: UpkeepParts) {
+function startUpkeep({ pipeline, thread, telemetry, health, keeper, audit }: UpkeepParts) {
   const onCompacted = async () => {
     health.compacted();
     await keeper.closed();
   };
   const closer = createHourCloser({ pipeline, thread, telemetry, onCompacted });
-  const round = () => sweepQuietly(pipeline, telemetry, health).then(closer.tick).then(keeper.tick);
+  const round = async () => {
+    await sweepQuietly(pipeline, telemetry, health);
+    closer.tick();
+    keeper.tick();
+    await audit?.expire();
+  };
   const timer = setInterval(() => void round(), SWEEP_INTERVAL_MS);
   timer.unref();
   return {

@@ -1,6 +1,7 @@
 import { explainChangeQuestion, QUESTIONS, SEARCH_FIELDS } from '@pik/schema';
 import type { Command } from 'commander';
 
+import { AUDIT_FIELDS, audit } from '../commands/audit.ts';
 import { EVENTS_FIELDS, events } from '../commands/events.ts';
 import { explain } from '../commands/explain.ts';
 import { explainChange } from '../commands/explain-change.ts';
@@ -68,6 +69,12 @@ export function addAnswers(program: Command, done: Done): void {
   )
     .option('--limit <n>', 'how many', wholeNumber, '50')
     .action(async (options) => done(await watching(options, () => rejects(options))));
+  withFlags(client(program, 'audit', 'who asked or did what, and when; the latest first'), {
+    fields: AUDIT_FIELDS,
+    draws: false,
+  })
+    .option('--limit <n>', 'how many', wholeNumber, '50')
+    .action((options) => audit(options));
   client(program, 'verify-case', 'ask the questions of an exported case again, and compare the answers')
     .argument('<file>', 'the exported file')
     .action(async (file, options) => done(await verifyCase(file, options)));

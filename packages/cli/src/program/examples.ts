@@ -68,6 +68,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'monitors mute': ["pik monitors mute orders-silent --for 2h --reason 'a release'"],
   'monitors unmute': ['pik monitors unmute orders-silent'],
   check: ['pik check --config pik.config.ts', 'pik check --source shop --silent-after 2h --max-lag 1min --within 1h'],
+  audit: ['pik audit --since 1d', 'pik audit --value user_123'],
   replays: ['pik replays --limit 5'],
   'dead-letters': ['pik dead-letters', 'pik dead-letters --redrive'],
   history: ['pik history --metric daily_event_count --key user_123'],

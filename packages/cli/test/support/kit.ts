@@ -18,6 +18,13 @@ export interface Kit {
   close(): Promise<void>;
 }
 
+const emptyAudit = {
+  append: async () => {},
+  list: async () => ({ items: [], next: null }),
+  removeBefore: async () => 0,
+  close: async () => {},
+};
+
 /** Serves a kit in memory. */
 export async function openKit({
   aggregates = [],
@@ -26,7 +33,7 @@ export async function openKit({
   aggregates?: readonly Aggregate[];
   now?: () => number;
 } = {}): Promise<Kit> {
-  const backend = createMemoryBackend({ now });
+  const backend = Object.assign(createMemoryBackend({ now }), { audit: emptyAudit });
   const pipeline = createPipeline({ backend, aggregates });
   const app = createApp({ pipeline, telemetry: silentTelemetry, now });
   const fetch = async (request: Request) => (await kit.intercept(request)) ?? app.fetch(request);

@@ -1,4 +1,5 @@
 import {
+  auditQuestion,
   computeQuestion,
   type DeclaredName,
   eventByKeyQuestion,
@@ -22,6 +23,7 @@ import {
 } from '@pik/schema';
 import { computeAggregate } from '../aggregates/compute.ts';
 import { metrics, versions } from '../aggregates/versions.ts';
+import { listAudit } from '../audit/list-audit.ts';
 import { explainChange } from '../change/explain-change.ts';
 import { compare } from '../compare/compare.ts';
 import { explainEvent } from '../explain/explain-event.ts';
@@ -77,6 +79,7 @@ export const ANSWERS: { readonly [N in AnsweredName]: Answerer<(typeof ROUTES)[N
   explainChange: answerQuestion(explainChangeQuestion, (context, asked) => explainChange(context, changeQuery(asked))),
   replays: answerQuestion(replaysQuestion, (context, page) => listReplays(context, pageQuery(page))),
   replayById: answerQuestion(replayByIdQuestion, (context, { replay_id }) => getReplay(context, replay_id)),
+  audit: answerQuestion(auditQuestion, (context, asked) => listAudit(context, { ...asked, ...pageQuery(asked) })),
   monitors: answerQuestion(monitorsQuestion, (context) => listMonitors(context)),
   incidents: answerQuestion(incidentsQuestion, (context, page) => listIncidents(context, pageQuery(page))),
   rejects: answerQuestion(rejectsQuestion, (context, asked) => rejects(context, { ...asked, ...pageQuery(asked) })),

@@ -36,6 +36,7 @@ const LOOK_BACK_MS = 600_000;
 /** Copies that no erasure reaches. */
 const RESIDUAL: ErasureRecord['residual'] = [
   { what: 'versions of metrics, their manifests, and replays that name the entity', until: 'they are removed by hand' },
+  { what: 'records of the audit that name the entity or its events', until: 'their retention ends' },
   { what: 'backups, exports, cases, and indexes that a rebuild has set aside', until: 'they are removed by hand' },
   { what: 'outboxes of producers', until: 'their records are sent' },
 ];

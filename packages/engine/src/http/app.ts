@@ -3,9 +3,11 @@ import { Hono } from 'hono';
 import { v7 } from 'uuid';
 
 import type { Pipeline, QuestionOptions } from '../api/pipeline.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import { randomIdBytes } from '../ports/random-bytes.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { toResponse } from './answer.ts';
+import { audited } from './audited.ts';
 import { ANYBODY, type ApiKey, type Authenticate, type Caller, createAuthenticate } from './auth.ts';
 import { type BrowserDoor, createBrowserDoor, isPageRoute, keyInUrl, withoutKey } from './browser-door.ts';
 import type { Answer, Handler, Handlers, Notes, Readers, Services } from './call.ts';
@@ -40,6 +42,8 @@ export interface AppOptions<P = Pipeline> {
   readonly metricsText?: (() => Promise<string>) | undefined;
   /** Answers `POST /mcp`, after the check of the key. Default: it is not found. */
   readonly mcp?: ((request: Request) => Promise<Response>) | undefined;
+  /** Records who asks and does what. Default: nobody does. */
+  readonly audit?: AuditLog | undefined;
 }
 
 /** The whole HTTP API as one function, the same in a server, in a Lambda function and inside a process. */
@@ -64,6 +68,7 @@ interface Server {
   readonly pages: Pages | undefined;
   readonly browsers: BrowserDoor;
   readonly limits: KeyLimits;
+  readonly audit: AuditLog | undefined;
   readonly allowedHosts: readonly string[] | undefined;
   readonly now: (request: Request) => number;
 }
@@ -85,6 +90,7 @@ export function createAppOf<P>(handlers: Handlers<P>, options: AppOptions<P>): A
     pages: options.pages,
     browsers: createBrowserDoor(options.apiKeys),
     limits: createKeyLimits(options.apiKeys),
+    audit: options.audit,
     allowedHosts: options.allowedHosts,
     now: options.now ?? Date.now,
   };
@@ -226,7 +232,8 @@ async function answerVisit(server: Server, visit: Visit): Promise<Answer> {
   if (ROUTES[route].scope !== null) server.limits.admit(visit.caller.name, visit.receivedMs);
   const answer = server.answerers.get(route);
   if (answer === undefined) throw new KitError('NOT_FOUND', 'another function of this deployment serves that route');
-  return answer(visit);
+  const { requestId, caller, match } = visit;
+  return audited(server.audit, { request, requestId, route, caller, params: match.params }, () => answer(visit));
 }
 
 function failed({ telemetry }: Server, visit: Visit, error: unknown): Answer {

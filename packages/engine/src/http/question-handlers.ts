@@ -41,4 +41,5 @@ export const QUESTION_HANDLERS = {
   incidents: questionHandler('incidents'),
   rejects: linesHandler('rejects'),
   verify: questionHandler('verify'),
+  audit: questionHandler('audit'),
 } satisfies Handlers<InvestigatePipeline>;

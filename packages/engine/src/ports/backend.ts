@@ -1,3 +1,4 @@
+import type { AuditStore } from './audit-store.ts';
 import type { CellRow } from './cell-row.ts';
 import type { Clock, SoleOwner } from './clock.ts';
 import type { ClosedHours, HourStore } from './closed-hours.ts';
@@ -38,6 +39,8 @@ export interface Backend {
   readonly hours?: HourStore | undefined;
   /** Absent: nothing can be erased. */
   readonly eraser?: Eraser | undefined;
+  /** Absent: nobody's questions and actions are recorded. */
+  readonly audit?: AuditStore | undefined;
   readonly clock: Clock;
   /** The state found on opening, if only this process writes to the backend; absent if other processes write too. */
   readonly soleOwner?: SoleOwner | undefined;

@@ -38,6 +38,7 @@ const SELECTIONS: { readonly [N in DeclaredName]: SelectionOf<N> } = {
   deadLetters: {},
   rejects: { code: 'JSON_SYNTAX' },
   verify: {},
+  audit: {},
 };
 
 /** Questions that a pipeline answers by a method of their own: what is in the queue. */

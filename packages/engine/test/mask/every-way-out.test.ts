@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { type Aggregate, defineAggregate, lastOf } from '@pik/aggregates';
 import { type LinesName, MASKED, ROUTES, type Route, type RouteName, type Scope } from '@pik/schema';
@@ -7,6 +10,8 @@ import { createMemoryBackend, createTestClock } from '@pik/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createPipeline } from '../../src/api/create-pipeline.ts';
+import { createAuditLog } from '../../src/audit/audit-log.ts';
+import { createAuditStore } from '../../src/backends/local/audit-store.ts';
 import { createApp } from '../../src/http/create-app.ts';
 import { silentTelemetry } from '../../src/ports/telemetry.ts';
 
@@ -32,7 +37,7 @@ const metrics = [
 ];
 
 const keyOf = (scopes: readonly Scope[]) => `pik_${scopes.join('_')}`;
-const READER: readonly Scope[] = ['investigate', 'replay', 'operate'];
+const READER: readonly Scope[] = ['investigate', 'replay', 'operate', 'audit'];
 const KEYS: readonly (readonly Scope[])[] = [['ingest'], READER, [...READER, 'sensitive']];
 
 const record = (entity_id: string, more: object = {}) => ({
@@ -48,7 +53,9 @@ const record = (entity_id: string, more: object = {}) => ({
 
 async function openKit() {
   const clock = createTestClock(Date.parse('2026-01-01T01:00:00Z'));
-  const backend = createMemoryBackend(clock);
+  const store = createAuditStore(mkdtempSync(join(tmpdir(), 'pik-mask-')));
+  const backend = Object.assign(createMemoryBackend(clock), { audit: store });
+  const audit = createAuditLog({ store, clock, telemetry: silentTelemetry, retentionDays: 1 });
   const pipeline = createPipeline({
     ...{ backend, aggregates: metrics },
     mask: [{ source: 'shop', event_type: 'order', paths: ['/email', '/card'] }],
@@ -57,7 +64,7 @@ async function openKit() {
     ...{ name: scopes.join('.'), scopes },
     key_sha256: createHash('sha256').update(keyOf(scopes)).digest('hex'),
   }));
-  const app = createApp({ pipeline, telemetry: silentTelemetry, apiKeys, now: () => clock.ms });
+  const app = createApp({ pipeline, telemetry: silentTelemetry, apiKeys, audit, now: () => clock.ms });
   const call = async (path: string, about: { scopes: readonly Scope[]; body?: string; accept?: string }) => {
     const headers = {
       authorization: `Bearer ${keyOf(about.scopes)}`,
@@ -99,6 +106,8 @@ async function live({ call, pipeline, clock }: Kit): Promise<Known> {
   const { results } = JSON.parse(ingested.text.slice(ingested.text.indexOf('{'))) as {
     results: { event_id: string; raw_key: string }[];
   };
+  const search = new URLSearchParams({ where: `payload.email = "${EMAIL}"` });
+  await call(`/search?${search}`, { scopes: [...READER, 'sensitive'] });
   clock.ms += 1_000;
   const range = { start_time: '2026-01-01T00:00:00Z', end_time: '2026-01-02T00:00:00Z' };
   const replayed = await pipeline.replay({ ...range, source: 'shop' }, { principal: null, requestId: 'r' });
@@ -121,6 +130,7 @@ const MORE: { readonly [N in RouteName]?: Readonly<Record<string, string>> } = {
   tail: { include: 'body', start_time: '2026-01-01T00:00:00Z' },
   compare: { a: 'payload.plan = e1' },
   schema: { json_schema: 'true' },
+  audit: { route: 'find' },
 };
 
 /** Questions that show payloads only as lines, or, without closed hours, not at all. */

@@ -117,6 +117,7 @@ const ASKED: { readonly [N in Exclude<Asked, 'tail'>]: readonly string[] } = {
   deadLetters: [''],
   rejects: ['', 'limit=1', 'include=body'],
   verify: [''],
+  audit: ['', 'limit=1'],
 };
 
 /** Only the thread that ingests follows what arrives. */

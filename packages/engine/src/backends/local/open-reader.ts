@@ -5,6 +5,7 @@ import { KitError } from '@pik/schema';
 
 import type { Backend, Clock, EventIndex, FileStore, RawLog } from '../../ports/backend.ts';
 import type { HourStore } from '../../ports/closed-hours.ts';
+import { createAuditStore } from './audit-store.ts';
 import { createFileStore } from './file-store.ts';
 import { createHistory } from './history.ts';
 import { createHourReader } from './hour-store.ts';
@@ -39,6 +40,7 @@ export function openLocalReader({ dir, clock = systemClock }: LocalReaderOptions
     ...readingIndex(db, { clock, keys }),
     rawLog: readingLog(dir, createRevisionReader(db)),
     files: readingFiles(dir),
+    audit: { ...createAuditStore(dir), append: refuse, removeBefore: refuse },
     aggregates: history.aggregates,
     replays: history.replays,
     queue: history.queue,

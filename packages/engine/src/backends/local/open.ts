@@ -6,6 +6,7 @@ import { KitError } from '@pik/schema';
 
 import type { Backend, Clock } from '../../ports/backend.ts';
 import type { LogKeys } from '../../ports/log-keys.ts';
+import { createAuditStore } from './audit-store.ts';
 import { syncFolder } from './create-only.ts';
 import { dirFault } from './dir-fault.ts';
 import { isErrno } from './errno.ts';
@@ -266,6 +267,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
   const { eraser, ...ownIndex } = index;
   const rawLog = createRawLog(dir, createRevisionReader(db));
   const files = createFileStore(dir);
+  const audit = createAuditStore(dir);
   return {
     dir,
     logKeys: createLogKeys(dir),
@@ -278,6 +280,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
     soleOwner: soleOwnerOf(db),
     rawLog,
     files,
+    audit,
     aggregates: history.aggregates,
     replays: history.replays,
     queue: history.queue,
@@ -285,7 +288,7 @@ async function openBackend(options: LocalOptions, parts: Parts): Promise<LocalBa
     async close() {
       await index.close();
       await history.close();
-      await Promise.all([rawLog.close(), files.close()]);
+      await Promise.all([rawLog.close(), files.close(), audit.close()]);
       journal?.close();
       lock.release();
     },
