@@ -21,6 +21,7 @@ import { backupLocal, restoreBackup } from '../../src/backends/local/backup.ts';
 const ORDER = [
   'log.key',
   'log.key.next',
+  'audit/v1/2026-01-01/083000000-a.ndjson',
   'derived/v1/a',
   'log/v1/checkpoints/9',
   'log/v1/entries/0',
@@ -73,7 +74,7 @@ describe('a backup', () => {
   it('has the files that are written once, private, and a note that it is complete', async () => {
     fill();
     const counts = await backupLocal({ dir, to });
-    expect(counts).toEqual({ files: 13, copied: 13, bytes: bytesOf(ORDER), has_history: false });
+    expect(counts).toEqual({ files: ORDER.length, copied: ORDER.length, bytes: bytesOf(ORDER), has_history: false });
     const { 'backup.json': text = '', ...copied } = contents(to);
     expect(copied).toEqual(Object.fromEntries(ORDER.map((path) => [path, `content of ${path}`])));
     expect(JSON.parse(text)).toEqual({ format: 1, state: 'COMPLETE', at: expect.stringMatching(/^\d{4}-.*Z$/) });
@@ -82,17 +83,19 @@ describe('a backup', () => {
       expect([path, statSync(join(to, path)).mode & 0o777]).toEqual([path, 0o700]);
   });
 
-  it('copies what is new, what was cut short, and the file that grows', async () => {
+  it('copies what is new, what was cut short, and files that grow', async () => {
     fill();
     await backupLocal({ dir, to });
-    const grown = 'verdicts/v1/2026-01-01.ndjson';
-    expect(await backupLocal({ dir, to })).toMatchObject({ files: 13, copied: 1, bytes: bytesOf([grown]) });
+    const [grown, audit] = ['verdicts/v1/2026-01-01.ndjson', 'audit/v1/2026-01-01/083000000-a.ndjson'];
+    expect(await backupLocal({ dir, to })).toMatchObject({ files: 14, copied: 1, bytes: bytesOf([grown]) });
     write(join(dir, grown), 'more');
+    write(join(dir, audit), 'a record and another one of the same server');
     write(join(to, 'log/v1/entries/0'), 'cut');
     write(join(dir, 'raw/v1/dt=2026-01-02/hour=00/q.ndjson.gz'), 'new');
-    expect(await backupLocal({ dir, to })).toMatchObject({ files: 14, copied: 3 });
+    expect(await backupLocal({ dir, to })).toMatchObject({ files: 15, copied: 4 });
     expect(contents(to)).toMatchObject({
       [grown]: 'more',
+      [audit]: 'a record and another one of the same server',
       'log/v1/entries/0': 'content of log/v1/entries/0',
       'raw/v1/dt=2026-01-02/hour=00/q.ndjson.gz': 'new',
     });
@@ -156,8 +159,8 @@ describe('a restore', () => {
     await backupLocal({ dir, to });
     const restored = join(home, 'b', 'restored');
     expect(await restoreBackup({ from: to, dir: restored })).toEqual({
-      files: 13,
-      copied: 13,
+      files: ORDER.length,
+      copied: ORDER.length,
       bytes: bytesOf(ORDER),
       has_history: false,
     });
@@ -193,6 +196,6 @@ describe('a restore', () => {
     write(join(to, 'backup.json'), '{"format":1,"state":"RUNNING","at":"2026"}');
     const restored = join(home, 'restored');
     await expect(restoreBackup({ from: to, dir: restored })).rejects.toThrow('was never completed');
-    expect(await restoreBackup({ from: to, dir: restored, isIncomplete: true })).toMatchObject({ files: 13 });
+    expect(await restoreBackup({ from: to, dir: restored, isIncomplete: true })).toMatchObject({ files: ORDER.length });
   });
 });

@@ -49,6 +49,7 @@ const KEY_FILES = ['log.key', 'log.key.next'];
  * nothing in the backup names a file that the backup lacks, although a server writes meanwhile.
  */
 const PASSES: readonly { readonly folder: string; readonly takes: (path: string) => boolean }[] = [
+  { folder: 'audit', takes: () => true },
   { folder: 'erasures', takes: () => true },
   { folder: 'derived', takes: () => true },
   { folder: 'log/v1/checkpoints', takes: () => true },
@@ -62,7 +63,7 @@ const PASSES: readonly { readonly folder: string; readonly takes: (path: string)
   { folder: 'raw', takes: () => true },
 ];
 
-/** The folder whose files grow; all other files are written once. */
+/** The folder whose files may change and keep their size. A file of the audit grows, so its size tells whether it has changed. */
 const isGrowing = (path: string) => path.startsWith('verdicts/');
 
 /**
