@@ -94,7 +94,7 @@ const BACKEND_CODES = {
   LOG_UNSIGNED: final(409, 'The signed log does not have this hour yet; it is appended once the hour is closed.'),
   LOG_ENTRY_TOO_LARGE: final(500, 'An entry of the signed log is larger than the format allows.'),
   STORE_UNAVAILABLE: retry(503, 'The store of versions, replays and messages cannot be reached.'),
-  AUDIT_UNAVAILABLE: retry(503, 'The action cannot be recorded in the audit, so nothing was done.'),
+  AUDIT_UNAVAILABLE: retry(503, 'The audit cannot be written; nothing was done.'),
   VERSION_CONTENDED: retry(503, 'Other processes kept appending versions of the same window; retrying is safe.'),
   FILE_EXISTS: final(500, 'Another object is already stored under this key.'),
   MANIFEST_MISSING: final(500, 'A version names a manifest that does not exist.'),

@@ -18,7 +18,7 @@ export const METRICS = {
   AggregateVersionCount: { unit: 'Count', help: 'Aggregate versions appended.' },
   AlertSentCount: { unit: 'Count', help: 'Messages about incidents that a sink has accepted.' },
   AlertErrorCount: { unit: 'Count', help: 'Attempts to send a message about an incident that failed.' },
-  AuditLostCount: { unit: 'Count', served: true, help: 'Answers whose record in the audit could not be written.' },
+  AuditLostCount: { unit: 'Count', served: true, help: 'Answers that the audit has no record of.' },
   SweepLagSeconds: {
     unit: 'Seconds',
     help: 'Time since the oldest pack that the last sweep left unadmitted was due; 0 if none is left.',

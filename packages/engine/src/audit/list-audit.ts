@@ -10,7 +10,8 @@ export async function listAudit(
   { limit, cursor, ...filter }: AuditFilter & PageQuery,
 ): Promise<AuditPage> {
   const { audit } = backend;
-  if (audit === undefined) throw new KitError('AUDIT_UNSUPPORTED');
+  // Without an audit, no page has returned a cursor.
+  if (audit === undefined) throw new KitError(cursor === null ? 'AUDIT_UNSUPPORTED' : 'CURSOR_INVALID');
   let unreadable = 0;
   const range = { fromMs: filter.start_time, toMs: filter.end_time };
   const { items, next, cut } = await boundedPage<AuditRecord>(budget, { limit, cursor }, async (part) => {
