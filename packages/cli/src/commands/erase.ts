@@ -26,6 +26,7 @@ import {
 } from '@pik/schema';
 
 import { loadConfig } from '../config.ts';
+import { writeErr } from '../output.ts';
 import { print } from '../session.ts';
 import { logOptions } from '../signed-log/log-config.ts';
 
@@ -90,6 +91,8 @@ async function eraseAsked(context: Context, options: EraseOptions, asked: Erasur
     return false;
   }
   const { erasureId, salt } = await beginErasure(context, asked);
+  // Before the first effect: an interrupted erasure is finished by a process that does not have the salt.
+  writeErr(`The erasure ${erasureId} begins; its salt is ${salt}\n`);
   printDone(options, await runErasure(context, erasureId), salt);
   return true;
 }
@@ -140,7 +143,7 @@ function doneText({ erasure_id, lines, packs, counts, hours, residual }: Erasure
   return [
     `Erased ${counted(lines, 'receipt')}${lines === 0 ? '' : ` (${countsText(counts)})`} in ${counted(packs, 'pack')} of ${counted(hours, 'hour')}.`,
     `Erasure ${erasure_id}`,
-    ...(salt === null ? [] : [`Salt of the subject tag, shown only once: ${salt}`]),
+    ...(salt === null ? [] : [`Salt of the subject tag, stored nowhere: ${salt}`]),
     'Not erased here:',
     ...residual.map(({ what, until }) => `  ${what}, until ${until}`),
   ].join('\n');
