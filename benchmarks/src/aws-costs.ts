@@ -23,6 +23,9 @@ const PRICES = {
   dynamodb_read_units_per_million: 0.125,
   s3_puts_per_thousand: 0.005,
   logs_per_gb: 0.5,
+  s3_per_gb_month: 0.023,
+  dynamodb_per_gb_month: 0.25,
+  dynamodb_point_in_time_per_gb_month: 0.2,
 } as const;
 
 /** As in the template; a function has one whole processor from 1,769 MB on. */
@@ -86,11 +89,23 @@ function dollars({ requests, puts, units, readUnits, events }: Counts, { cpu_ms,
   return { ...parts, sum: Object.values(parts).reduce((sum, part) => sum + part, 0) };
 }
 
+/** Dollars a month for holding a million events. */
+function monthly({ stored, events }: Counts) {
+  const gb = (bytes: number) => (bytes * MILLION) / events / 1e9;
+  const parts = {
+    s3: gb(stored.s3) * PRICES.s3_per_gb_month,
+    dynamodb: gb(stored.dynamodb) * PRICES.dynamodb_per_gb_month,
+    backups: gb(stored.dynamodb) * PRICES.dynamodb_point_in_time_per_gb_month,
+  };
+  return { ...parts, sum: parts.s3 + parts.dynamodb + parts.backups };
+}
+
 const rows = [];
 for (const identity of IDENTITIES) {
   const counts = await countIngest(identity, { events: 10_000, perRequest: PER_REQUEST });
   const measured = await measure(identity);
-  rows.push({ identity, target: TARGETS[identity], counts, measured, dollars: dollars(counts, measured) });
+  const costs = { dollars: dollars(counts, measured), dollars_a_month: monthly(counts) };
+  rows.push({ identity, target: TARGETS[identity], counts, measured, ...costs });
 }
 const result = {
   date: new Date().toISOString().slice(0, 10),
@@ -107,15 +122,23 @@ const unitsText = ({ units }: Counts) =>
     .sort(([, a], [, b]) => b - a)
     .map(([kind, n]) => `${Math.round(n / 10)} ${kind}`)
     .join(', ');
+const bytesEach = (bytes: number, { events }: Counts) => Math.round(bytes / events);
 const cents = (value: number) => value.toFixed(3);
 const dollarsTable = `Counted and measured on ${result.date} by \`node benchmarks/src/aws-costs.ts\`, in dollars per million events of some 300 bytes, in
 requests of ${PER_REQUEST}; us-east-1, on demand, without the free tier. Included: HTTP API, Lambda (arm64, ${MEMORY_MB} MB), DynamoDB, PUTs to S3,
-logs with the access log. Not included: what is stored, transfer, metrics and alarms, traces, authentication's own calls.
+logs with the access log. Not included: what is stored (the next table), transfer, metrics and alarms, traces, authentication's own calls.
 
 | Events | API | Lambda | DynamoDB | S3 | Logs | Sum | At most |
 |---|---|---|---|---|---|---|---|
 ${rows.map(({ identity, target, dollars: d }) => `| ${identity} | ${[d.api, d.lambda, d.dynamodb, d.s3, d.logs, d.sum].map(cents).join(' | ')} | ${target.toFixed(2)} |`).join('\n')}
-| an earlier kit, one event a request | 3.50 | 0.40 | 1.88 | 5.00 | 0.69 | 11.46 | |`;
+| an earlier kit, one event a request | 3.50 | 0.40 | 1.88 | 5.00 | 0.69 | 11.46 | |
+
+To hold the same million events costs these dollars a month, as long as they are kept: packs in S3 (Standard), rows in DynamoDB, and the
+tables' point-in-time recovery.
+
+| Events | bytes an event in S3 | bytes an event in DynamoDB | S3 | DynamoDB | recovery | Sum |
+|---|---|---|---|---|---|---|
+${rows.map(({ identity, counts, dollars_a_month: d }) => `| ${identity} | ${bytesEach(counts.stored.s3, counts)} | ${bytesEach(counts.stored.dynamodb, counts)} | ${[d.s3, d.dynamodb, d.backups, d.sum].map(cents).join(' | ')} |`).join('\n')}`;
 const countsTable = `| Per 1,000 events | PUTs to S3 | read units | write units | processor time per request |
 |---|---|---|---|---|
 ${rows.map(({ identity, counts, measured }) => `| ${identity} | ${counts.puts / 10} | ${counts.readUnits / 10} | ${unitsText(counts)} | ${measured.cpu_ms.toFixed(0)} ms |`).join('\n')}`;

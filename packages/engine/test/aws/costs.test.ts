@@ -34,6 +34,19 @@ it.each<[Identity, Record<string, number>]>([
   },
 );
 
+it.each<[Identity, { least: number; most: number }]>([
+  ['content', { least: 300, most: 420 }],
+  ['keyed', { least: 450, most: 640 }],
+  ['duplicates', { least: 250, most: 380 }],
+])('a receipt takes some hundred bytes in DynamoDB, and a third of its text in S3 (%s)', async (identity, rows) => {
+  const { stored } = await countIngest(identity, BATCHES);
+  const [s3, dynamodb] = [stored.s3 / BATCHES.events, stored.dynamodb / BATCHES.events];
+  expect(dynamodb).toBeGreaterThan(rows.least);
+  expect(dynamodb).toBeLessThan(rows.most);
+  expect(s3).toBeGreaterThan(32);
+  expect(s3).toBeLessThan(120);
+});
+
 it('1,000 duplicates in requests of 100: 10 PutObject, one write unit per receipt, the others looked up in one read per request', async () => {
   const { puts, reads, units } = await countIngest('duplicates', BATCHES);
   expect([puts, reads]).toEqual([10, 10]);
