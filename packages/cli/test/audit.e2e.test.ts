@@ -65,7 +65,7 @@ it('G26: every answer that a caller has read, and every action that was answered
     new Set(records.filter((record) => record.kind === kind).map(({ request_id }) => request_id));
   expect([...seen.READ].filter((id) => !idsOf('READ').has(id))).toEqual([]);
   expect([...seen.ACTED].filter((id) => !idsOf('ACTED').has(id))).toEqual([]);
-  // What has ended had begun; what was interrupted has begun only.
+  // Each action that ended had begun; an interrupted one has begun only.
   expect([...idsOf('ACTED')].filter((id) => !idsOf('ACT').has(id))).toEqual([]);
   for (const { kind, owner, lost } of records) expect([kind, owner, lost]).toEqual([kind, alice.owner, 0]);
 });
